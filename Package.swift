@@ -1,0 +1,81 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// What every Swift target of this package is compiled with.
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+func swift(_ name: String, _ dependencies: [Target.Dependency] = [], plugins: [Target.PluginUsage] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict, plugins: plugins)
+}
+
+func command(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "fibril",
+  products: [
+    .library(name: "Fibril", targets: ["Fibril"]),
+    .executable(name: "fibril", targets: ["FibrilCLI"]),
+    .executable(name: "treewalk", targets: ["treewalk"]),
+    .executable(name: "fibril-workload", targets: ["fibril-workload"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    // The contracts, in C, which everything else includes.
+    .target(
+      name: "CFibrilContract", path: "bpf", sources: ["contract.c"], publicHeadersPath: "include"),
+
+    // The runtime. It imports nothing of the tracer.
+    .target(name: "CFibril", dependencies: ["CFibrilContract"]),
+    swift("Fibril", ["CFibril", "CFibrilContract"]),
+
+    // The tracer. It imports nothing of the runtime.
+    .systemLibrary(name: "CLibbpf", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
+    .systemLibrary(name: "CLibelf", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
+    .systemLibrary(name: "CLibdw", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
+    swift("TraceEvents", ["CFibrilContract"]),
+    swift("ELFNotes", ["CLibelf"]),
+    swift("BPFObjects", plugins: ["CompileBPF"]),
+    swift("BPFLoader", ["BPFObjects", "CLibbpf", "CFibrilContract", "ELFNotes", "TraceEvents"]),
+    swift("Timeline", ["TraceEvents"]),
+    swift("Exporters", ["Timeline", "TraceEvents"]),
+    swift("Inspection", ["CFibrilContract", "ELFNotes", "TraceEvents"]),
+    swift("Symbols", ["CLibdw"]),
+    command(
+      "FibrilCLI",
+      ["BPFLoader", "ELFNotes", "Exporters", "Inspection", "Symbols", "Timeline", "TraceEvents", argumentParser]),
+
+    command("treewalk", ["Fibril"], path: "Examples/treewalk"),
+    command("fibril-workload", ["Fibril", argumentParser], path: "Examples/fibril-workload"),
+
+    .executableTarget(name: "embed-bpf-object", path: "Plugins/embed-bpf-object", swiftSettings: strict),
+    .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["embed-bpf-object"]),
+
+    tests("FibrilTests", ["Fibril"]),
+    tests("TraceEventsTests", ["TraceEvents", "CFibrilContract"]),
+    tests("TimelineTests", ["Timeline", "TraceEvents"]),
+    tests("ExportersTests", ["Exporters", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),
+    tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),
+    tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),
+    tests("SymbolsTests", ["Symbols"]),
+    tests(
+      "LiveTests", ["FibrilCLI", "BPFLoader", "Inspection", "TraceEvents", "fibril-workload", "treewalk"]),
+    tests("CommandLineTests", ["FibrilCLI", "fibril-workload"], resources: [.copy("Golden")]),
+  ],
+  swiftLanguageModes: [.v6]
+)

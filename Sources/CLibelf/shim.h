@@ -1,0 +1,4 @@
+#pragma once
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>

@@ -1,0 +1,5 @@
+internal import ArgumentParser
+
+struct Doctor: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Doctor.")
+}

@@ -1,0 +1,5 @@
+internal import ArgumentParser
+
+struct Dump: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Dump.")
+}

@@ -1,0 +1,5 @@
+internal import ArgumentParser
+
+struct List: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "List.")
+}

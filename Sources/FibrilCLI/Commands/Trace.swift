@@ -1,0 +1,5 @@
+internal import ArgumentParser
+
+struct Trace: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Trace.")
+}

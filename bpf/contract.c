@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks the layouts of the contracts once, in C, whoever else includes them. */
+#include "fibril_event.h"
+#include "fibril_table.h"
