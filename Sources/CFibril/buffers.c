@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event buffers of a process, in one memfd, so that a tracer which has mapped it still reads
+ * them after the process was killed or has become another program.
+ */
+#define _GNU_SOURCE
+#include "fibril_probes.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* More tasks than this at a time get no buffer. */
+enum { MOST_BUFFERS = 65536 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int file = -1;
+static uint32_t count;                     /* buffers laid out in the file */
+static struct fibril_buffer **buffers;     /* where each is mapped */
+static uint64_t ident;
+
+static uint64_t new_ident(void)
+{
+	return fibril_ticks_monotonic() ^ (uint64_t)getpid() << 32;
+}
+
+/* A new, empty file. */
+static bool open_file(void)
+{
+	struct fibril_buffer_file header = {
+		.magic = FIBRIL_BUFFER_FILE_MAGIC,
+		.version = FIBRIL_BUFFER_VERSION,
+		.pid = (uint32_t)getpid(),
+		.ident = ident,
+		.buffers_offset = FIBRIL_BUFFER_SLOTS_OFFSET,
+		.buffer_bytes = FIBRIL_BUFFER_BYTES,
+	};
+
+	file = memfd_create(FIBRIL_BUFFER_FILE_NAME, MFD_CLOEXEC);
+	if (file < 0)
+		return false;
+	if (ftruncate(file, header.buffers_offset + (off_t)count * FIBRIL_BUFFER_BYTES) == 0 &&
+	    pwrite(file, &header, sizeof header, 0) == (ssize_t)sizeof header)
+		return true;
+	close(file);
+	file = -1;
+	return false;
+}
+
+static off_t offset_of(uint32_t index)
+{
+	return FIBRIL_BUFFER_SLOTS_OFFSET + (off_t)index * FIBRIL_BUFFER_BYTES;
+}
+
+static void name_buffer(struct fibril_buffer *buffer, uint64_t task)
+{
+	buffer->slots = FIBRIL_BUFFER_SLOTS;
+	buffer->slot_bytes = sizeof(struct fibril_record);
+	buffer->tid = (uint32_t)syscall(SYS_gettid);
+	buffer->pid = (uint32_t)getpid();
+	buffer->ident = ident;
+	buffer->clock = fibril_clock_kind;
+	buffer->head = buffer->flushed = buffer->flush_time = 0;
+	buffer->version = FIBRIL_BUFFER_VERSION;
+	buffer->magic = FIBRIL_BUFFER_MAGIC;
+	__atomic_store_n(&buffer->task, task, __ATOMIC_RELEASE);
+}
+
+/*
+ * A forked child must not write into its parent's buffers: it gets a file of its own, mapped at the
+ * same addresses, in which only the task of the thread that forked goes on. (A vfork child shares
+ * its parent's memory and must emit nothing.)
+ */
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_child(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	if (file < 0)
+		return;
+	close(file);
+	ident = new_ident();
+	fibril_root.ident = ident;
+	fibril_root.pid = (uint32_t)getpid();
+	bool own_file = open_file();
+	for (uint32_t i = 0; i < count; i++) {
+		struct fibril_buffer *buffer = buffers[i];
+		uint64_t task = buffer->task;
+		void *at = mmap(buffer, FIBRIL_BUFFER_BYTES, PROT_READ | PROT_WRITE,
+				own_file ? MAP_SHARED | MAP_FIXED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+				own_file ? file : -1, own_file ? offset_of(i) : 0);
+		if (at == buffer && task)
+			name_buffer(buffer, task);
+	}
+}
+
+static void set_up(void)
+{
+	ident = new_ident();
+	buffers = mmap(NULL, MOST_BUFFERS * sizeof *buffers, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (buffers == MAP_FAILED)
+		buffers = NULL;
+	else
+		open_file();
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+uint64_t fibril_process_ident(void)
+{
+	pthread_once(&once, set_up);
+	return ident;
+}
+
+static struct fibril_buffer *lay_out_another(void)
+{
+	if (count == MOST_BUFFERS || ftruncate(file, offset_of(count + 1)) != 0)
+		return NULL;
+	struct fibril_buffer *buffer =
+		mmap(NULL, FIBRIL_BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, offset_of(count));
+	if (buffer == MAP_FAILED)
+		return NULL;
+	buffers[count++] = buffer;
+	return buffer;
+}
+
+struct fibril_buffer *fibril_buffer_acquire(uint64_t task)
+{
+	struct fibril_buffer *buffer = NULL;
+
+	pthread_once(&once, set_up);
+	pthread_mutex_lock(&lock);
+	for (uint32_t i = 0; i < count && !buffer; i++)
+		if (buffers[i]->task == 0)
+			buffer = buffers[i];
+	if (!buffer && file >= 0)
+		buffer = lay_out_another();
+	if (buffer)
+		name_buffer(buffer, task);
+	pthread_mutex_unlock(&lock);
+	return buffer;
+}
+
+void fibril_buffer_release(struct fibril_buffer *buffer)
+{
+	if (!buffer)
+		return;
+	pthread_mutex_lock(&lock);
+	__atomic_store_n(&buffer->task, 0, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bare system calls and the two structures that io_uring shares with the kernel. */
+#ifndef FIBRIL_CALLS_H
+#define FIBRIL_CALLS_H
+
+#include <linux/io_uring.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+/* Any system call by number. Returns what the kernel returned, -errno on failure; errno is left alone. */
+static inline int64_t fibril_system_call(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+					 uint64_t f)
+{
+#if defined(__x86_64__)
+	register uint64_t r10 __asm__("r10") = d;
+	register uint64_t r8 __asm__("r8") = e;
+	register uint64_t r9 __asm__("r9") = f;
+	int64_t result;
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+#elif defined(__aarch64__)
+	register int64_t x8 __asm__("x8") = number;
+	register uint64_t x0 __asm__("x0") = a;
+	register uint64_t x1 __asm__("x1") = b;
+	register uint64_t x2 __asm__("x2") = c;
+	register uint64_t x3 __asm__("x3") = d;
+	register uint64_t x4 __asm__("x4") = e;
+	register uint64_t x5 __asm__("x5") = f;
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return (int64_t)x0;
+#endif
+}
+
+/* Fills a submission queue entry; operation_flags is the union of each operation's own flags. */
+static inline void fibril_ring_fill(struct io_uring_sqe *entry, uint8_t operation, int32_t descriptor, uint64_t offset,
+				    uint64_t address, uint32_t length, uint32_t operation_flags, uint64_t user_data)
+{
+	*entry = (struct io_uring_sqe){
+		.opcode = operation,
+		.fd = descriptor,
+		.off = offset,
+		.addr = address,
+		.len = length,
+		.rw_flags = (int)operation_flags,
+		.user_data = user_data,
+	};
+}
+
+#endif

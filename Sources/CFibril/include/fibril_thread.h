@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What belongs to a thread: its task, its errno, Swift's set of open accesses; and atomics on raw memory. */
+#ifndef FIBRIL_THREAD_H
+#define FIBRIL_THREAD_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+
+extern __thread void *fibril_thread_task __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The task of the calling thread, or NULL. */
+static inline void *fibril_thread_task_get(void)
+{
+	return fibril_thread_task;
+}
+
+static inline void fibril_thread_task_set(void *task)
+{
+	fibril_thread_task = task;
+}
+
+static inline int *fibril_errno_location(void)
+{
+	return &errno;
+}
+
+/* The calling thread: its id, its name in /proc, the bounds of its own stack (false: they can not be told). */
+uint32_t fibril_thread_id(void) __attribute__((visibility("hidden")));
+void fibril_thread_set_name(const char *name) __attribute__((visibility("hidden")));
+bool fibril_thread_stack(uint64_t *low, uint64_t *high) __attribute__((visibility("hidden")));
+
+/*
+ * Swift keeps the set of accesses that are open in this thread as a list whose nodes lie on the
+ * stack, so it has to be switched along with the fibril. Returns the address of the list's head in
+ * the calling thread, or NULL where it can not be told apart; then switch the set by
+ * swift_task_exitThreadLocalContext and swift_task_enterThreadLocalContext.
+ */
+void **fibril_exclusivity_head(void) __attribute__((visibility("hidden")));
+
+void swift_task_exitThreadLocalContext(char *state);
+void swift_task_enterThreadLocalContext(char *state);
+
+static inline uint64_t fibril_atomic_load(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void fibril_atomic_store(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline uint64_t fibril_atomic_add(uint64_t *word, uint64_t value)
+{
+	return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t fibril_atomic_exchange(uint64_t *word, uint64_t value)
+{
+	return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
+}
+
+static inline uint32_t fibril_atomic_exchange32(uint32_t *word, uint32_t value)
+{
+	return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
+}
+
+static inline bool fibril_atomic_compare_exchange(uint64_t *word, uint64_t *expected, uint64_t desired)
+{
+	return __atomic_compare_exchange_n(word, expected, desired, true, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+}
+
+/* Pushes node, whose own link is next, on a list of which many threads push and one takes all. */
+static inline void fibril_atomic_push(uint64_t *head, uint64_t node, uint64_t *next)
+{
+	uint64_t first = __atomic_load_n(head, __ATOMIC_RELAXED);
+
+	do
+		*next = first;
+	while (!__atomic_compare_exchange_n(head, &first, node, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
+static inline void fibril_atomic_fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline uint32_t fibril_atomic_load32(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void fibril_atomic_store32(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+/* Raises *word to value unless it is higher already. */
+static inline void fibril_atomic_raise(uint64_t *word, uint64_t value)
+{
+	uint64_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	while (seen < value &&
+	       !__atomic_compare_exchange_n(word, &seen, value, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+}
+
+/* count ids of fibrils that this process has not used yet: the first of them. */
+uint64_t fibril_take_ids(uint64_t count) __attribute__((visibility("hidden")));
+
+/* Guards the tables that all tasks of the process share: task slots, chunks, names. */
+void fibril_registry_lock(void) __attribute__((visibility("hidden")));
+void fibril_registry_unlock(void) __attribute__((visibility("hidden")));
+
+/* The hash index over the name table, mapped at its first use; NULL where there is no memory. Under the lock. */
+uint32_t *fibril_name_index(void) __attribute__((visibility("hidden")));
+
+/* Where other threads leave work for a task: lists of entries, newest first. Never unmapped. */
+struct fibril_mailbox {
+	uint64_t wakes;    /* linked by inbound_link */
+	uint64_t results;  /* calls that a helper has finished, linked by link */
+	uint32_t sleeping; /* 1: somebody has to knock */
+	int32_t descriptor; /* eventfd */
+};
+
+/* One half of a sequence protocol: stores before it are seen before stores after it. */
+static inline void fibril_store_barrier(void)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,135 @@
+internal import CFibril
+internal import CFibrilContract
+internal import Glibc
+
+// Running a call: in turn, through the ring or by a helper, for a submitter or for a fibril that
+// makes the call itself.
+
+extension Ref<TaskCore> {
+  /// Submits a call; its completion can be collected later. Never blocks.
+  func submit(_ call: SystemCall) throws(FibrilError) {
+    let parent = pointee.running.pointee.id
+    switch pointee.inlineCalls.choose(call.number.rawValue) {
+    case .inline, .watched:
+      let id = announceCall(call, id: takeID(), parent: parent)
+      complete(id, cookie: call.cookie, result: runInline(call))
+    case .refused:
+      let id = announceCall(call, id: takeID(), parent: parent)
+      complete(id, cookie: call.cookie, result: -Int64(EOPNOTSUPP))
+    case .ring, .helper:
+      let entry = try makeEntry(flags: EntryFlag.call, call: call.number.rawValue, parent: parent)
+      entry.pointee.arguments = call.arguments
+      entry.pointee.cookie = call.cookie
+      announceCall(call, id: entry.pointee.id, parent: parent)
+      let now = noteBlocked(entry, reason: FIBRIL_REASON_CALL, object: UInt64(call.number.rawValue), deadline: 0)
+      publish(entry, state: FibrilStateNumber.blocked)
+      pointee.pendingCalls += 1
+      unsafe fibril_emit_block(
+        pointee.buffer, pointee.id, now, entry.pointee.id, FIBRIL_REASON_CALL.rawValue, UInt64(call.number.rawValue), 0)
+      start(call, in: entry)
+    }
+  }
+
+  /// Makes a call for the running fibril, which blocks until it is done. Returns -errno on failure.
+  func call(
+    _ call: SystemCall, reason: fibril_reason = FIBRIL_REASON_CALL, object: UInt64? = nil, deadline: UInt64 = 0
+  ) -> Int64 {
+    switch pointee.inlineCalls.choose(call.number.rawValue) {
+    case .inline, .watched: return runInline(call)
+    case .refused: return -Int64(EOPNOTSUPP)
+    case .ring, .helper: break
+    }
+    harvestIfDue()
+    let fibril = pointee.running
+    fibril.pointee.arguments = call.arguments
+    fibril.pointee.call = call.number.rawValue
+    start(call, in: fibril)
+    if fibril.pointee.call >= 0 {
+      block(reason: reason, object: object ?? UInt64(call.number.rawValue), deadline: deadline)
+    }
+    return fibril.pointee.result
+  }
+
+  /// Blocks the running fibril for a time, as `clock_nanosleep` until a deadline, so that a process
+  /// that was stopped meanwhile does not sleep longer.
+  func sleep(nanoseconds: UInt64) {
+    let deadline = fibril_ticks_monotonic() + nanoseconds
+    let fibril = pointee.running
+    // The time lies in the fibril's entry, in the words of the two arguments that the call has not.
+    fibril.pointee.arguments.4 = deadline / 1_000_000_000
+    fibril.pointee.arguments.5 = deadline % 1_000_000_000
+    let time = fibril.bits + UInt64(timeOffset)
+    _ = call(
+      SystemCall(
+        SystemCall.Number(rawValue: Int32(SYS_clock_nanosleep)), UInt64(CLOCK_MONOTONIC), UInt64(TIMER_ABSTIME), time,
+        0, fibril.pointee.arguments.4, fibril.pointee.arguments.5),
+      reason: FIBRIL_REASON_SLEEP, object: nanoseconds, deadline: deadline)
+  }
+
+  private func runInline(_ call: SystemCall) -> Int64 {
+    pointee.inlineCalls.run(call, stalls: &pointee.slot.pointee.counts.inline_stalls)
+  }
+
+  /// Hands the call in `entry` to the kernel or to a helper.
+  private func start(_ call: SystemCall, in entry: EntryRef) {
+    if pointee.ring != nil, let operation = RingOperation(call) {
+      pointee.ring!.add(operation, userData: entry.bits)
+      return
+    }
+    if pointee.helpers == nil { pointee.helpers = unsafe HelperPool(mailbox: pointee.mailbox.shared) }
+    entry.pointee.flags |= EntryFlag.helper
+    if pointee.helpers!.submit(entry) {
+      (pointee.slot.pointee.helpers, pointee.slot.pointee.helper_queue) = pointee.helpers!.loadForTable
+    } else {
+      // No thread to be had at all: better this task waits than that the call never happens.
+      pointee.slot.pointee.counts.inline_stalls += 1
+      finishCall(entry, result: runInline(call))
+    }
+  }
+
+  /// The call in `entry` is done: wakes the fibril that made it, or queues the completion.
+  func finishCall(_ entry: EntryRef, result: Int64) {
+    let result = RingOperation.resultOfCall(entry.pointee.call, result)
+    let waker = Waker(time: fibril_ticks())
+    entry.pointee.flags &= ~EntryFlag.helper
+    guard entry.pointee.flags & EntryFlag.call != 0 else {
+      entry.pointee.result = result
+      entry.pointee.call = -1
+      if entry.pointee.state == FibrilStateNumber.blocked { wake(entry, by: waker) }
+      return
+    }
+    let id = entry.pointee.id
+    let cookie = entry.pointee.cookie
+    unpublish(entry)
+    pointee.slot.pointee.counts.wakes += 1
+    pointee.pendingCalls -= 1
+    unsafe fibril_emit_wake(pointee.buffer, pointee.id, waker.time, id, 0, 0)
+    complete(id, cookie: cookie, result: result)
+  }
+
+  @discardableResult
+  private func announceCall(_ call: SystemCall, id: UInt64, parent: UInt64) -> UInt64 {
+    pointee.slot.pointee.counts.submits += 1
+    unsafe fibril_emit_submit(pointee.buffer, pointee.id, id, parent, call.number.rawValue, 0, 0, nil)
+    return id
+  }
+
+  /// A call's teardown: its code is queued and whoever waits for that is woken.
+  private func complete(_ id: UInt64, cookie: UInt64, result: Int64) {
+    pointee.slot.pointee.counts.teardowns += 1
+    unsafe fibril_emit_teardown(pointee.buffer, pointee.id, id, result)
+    pointee.completions.append(Completion(cookie: cookie, result: result))
+    wakeCollectors()
+  }
+}
+
+/// `offsetof(struct fibril_entry, arguments) + 4 * 8`.
+private let timeOffset = 128 + 32
+
+extension HelperPool {
+  /// As the task's slot shows it.
+  fileprivate var loadForTable: (UInt64, UInt64) {
+    let (helpers, waiting) = load
+    return (UInt64(helpers), UInt64(waiting))
+  }
+}

@@ -1,0 +1,84 @@
+internal import CFibril
+internal import Glibc
+
+/// A system call in io_uring's terms: the fields of a submission queue entry.
+struct RingOperation {
+  var code: UInt8
+  var descriptor: Int32
+  var offset: UInt64 = 0
+  var address: UInt64 = 0
+  var length: UInt32 = 0
+  var flags: UInt32 = 0
+
+  /// Reads and writes at the file's own position.
+  private static let atPosition = UInt64.max
+
+  /// nil: io_uring has no such operation, or not with these arguments.
+  init?(_ call: SystemCall) {
+    let (a, b, c, d, e, f) = call.arguments
+    let descriptor = Int32(truncatingIfNeeded: a)
+    let length = UInt32(truncatingIfNeeded: c)
+    switch call.number.rawValue {
+    case SYS_read where c <= Int32.max: self.init(IORING_OP_READ, descriptor, Self.atPosition, b, length)
+    case SYS_write where c <= Int32.max: self.init(IORING_OP_WRITE, descriptor, Self.atPosition, b, length)
+    case SYS_pread64 where c <= Int32.max && Int64(bitPattern: d) >= 0: self.init(IORING_OP_READ, descriptor, d, b, length)
+    case SYS_pwrite64 where c <= Int32.max && Int64(bitPattern: d) >= 0: self.init(IORING_OP_WRITE, descriptor, d, b, length)
+    case SYS_readv: self.init(IORING_OP_READV, descriptor, Self.atPosition, b, length)
+    case SYS_writev: self.init(IORING_OP_WRITEV, descriptor, Self.atPosition, b, length)
+    case SYS_preadv where Int64(bitPattern: d) >= 0: self.init(IORING_OP_READV, descriptor, d, b, length)
+    case SYS_pwritev where Int64(bitPattern: d) >= 0: self.init(IORING_OP_WRITEV, descriptor, d, b, length)
+    case SYS_fsync: self.init(IORING_OP_FSYNC, descriptor)
+    case SYS_fdatasync: self.init(IORING_OP_FSYNC, descriptor, flags: UInt32(IORING_FSYNC_DATASYNC))
+    case SYS_openat:
+      self.init(IORING_OP_OPENAT, descriptor, 0, b, UInt32(truncatingIfNeeded: d), flags: length)
+    case SYS_statx:
+      self.init(IORING_OP_STATX, descriptor, e, b, UInt32(truncatingIfNeeded: d), flags: length)
+    case SYS_accept: self.init(IORING_OP_ACCEPT, descriptor, c, b)
+    case SYS_accept4: self.init(IORING_OP_ACCEPT, descriptor, c, b, flags: UInt32(truncatingIfNeeded: d))
+    case SYS_connect: self.init(IORING_OP_CONNECT, descriptor, c, b)
+    case SYS_sendto where e == 0 && c <= Int32.max:
+      self.init(IORING_OP_SEND, descriptor, 0, b, length, flags: UInt32(truncatingIfNeeded: d))
+    case SYS_recvfrom where e == 0 && f == 0 && c <= Int32.max:
+      self.init(IORING_OP_RECV, descriptor, 0, b, length, flags: UInt32(truncatingIfNeeded: d))
+    case SYS_sendmsg: self.init(IORING_OP_SENDMSG, descriptor, 0, b, 1, flags: length)
+    case SYS_recvmsg: self.init(IORING_OP_RECVMSG, descriptor, 0, b, 1, flags: length)
+    // The kernel copies the time when it takes the entry. What is left of it is only told after an
+    // interruption, which this operation does not know.
+    case SYS_nanosleep: self.init(IORING_OP_TIMEOUT, -1, 0, a, 1)
+    case SYS_clock_nanosleep where a == CLOCK_MONOTONIC && b <= TIMER_ABSTIME:
+      self.init(IORING_OP_TIMEOUT, -1, 0, c, 1, flags: b == TIMER_ABSTIME ? UInt32(IORING_TIMEOUT_ABS) : 0)
+    case SYS_fallocate: self.init(IORING_OP_FALLOCATE, descriptor, c, d, UInt32(truncatingIfNeeded: b))
+    case SYS_unlinkat: self.init(IORING_OP_UNLINKAT, descriptor, 0, b, flags: length)
+    case SYS_mkdirat: self.init(IORING_OP_MKDIRAT, descriptor, 0, b, length)
+    case SYS_renameat2:
+      self.init(IORING_OP_RENAMEAT, descriptor, d, b, length, flags: UInt32(truncatingIfNeeded: e))
+    default: return nil
+    }
+  }
+
+  init(
+    code: UInt8, descriptor: Int32, offset: UInt64 = 0, address: UInt64 = 0, length: UInt32 = 0, flags: UInt32 = 0
+  ) {
+    self.code = code
+    self.descriptor = descriptor
+    self.offset = offset
+    self.address = address
+    self.length = length
+    self.flags = flags
+  }
+
+  private init(
+    _ operation: io_uring_op, _ descriptor: Int32, _ offset: UInt64 = 0, _ address: UInt64 = 0, _ length: UInt32 = 0,
+    flags: UInt32 = 0
+  ) {
+    self.init(
+      code: UInt8(operation.rawValue), descriptor: descriptor, offset: offset, address: address, length: length,
+      flags: flags)
+  }
+
+  /// What the call would have returned where the operation returns something else.
+  static func resultOfCall(_ number: Int32, _ result: Int64) -> Int64 {
+    let isTimer = number == SYS_nanosleep || number == SYS_clock_nanosleep
+    return isTimer && result == -Int64(ETIME) ? 0 : result
+  }
+}

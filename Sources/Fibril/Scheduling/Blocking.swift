@@ -1,0 +1,88 @@
+internal import CFibril
+internal import CFibrilContract
+
+// Block, wake and yield: how a fibril gives up its task and how it gets back into the run queue.
+
+/// Who made a wake, and when (ticks).
+struct Waker {
+  var time: UInt64
+  var task: UInt32 = 0
+  var fibril: UInt64 = 0
+}
+
+extension Ref<TaskCore> {
+  /// Blocks the running fibril until `wake`.
+  func block(reason: fibril_reason, object: UInt64, deadline: UInt64 = 0) {
+    harvestIfDue()
+    let fibril = pointee.running
+    let now = noteBlocked(fibril, reason: reason, object: object, deadline: deadline)
+    unsafe fibril_emit_block(
+      pointee.buffer, pointee.id, now, fibril.pointee.id, UInt32(reason.rawValue), object, deadline)
+    leave(FibrilStateNumber.blocked)
+  }
+
+  /// The entry's half of a block, for a running fibril or for a call on its way into the kernel.
+  /// Returns the time of the block in ticks.
+  @inline(__always)
+  func noteBlocked(_ entry: EntryRef, reason: fibril_reason, object: UInt64, deadline: UInt64) -> UInt64 {
+    let now = fibril_ticks()
+    entry.pointee.reason = UInt8(truncatingIfNeeded: reason.rawValue)
+    entry.pointee.object = object
+    entry.pointee.deadline = deadline
+    entry.pointee.since = now
+    entry.pointee.next_number = nextNumber
+    entry.pointee.state = FibrilStateNumber.blocked
+    pointee.slot.pointee.counts.blocks += 1
+    return now
+  }
+
+  /// Puts a blocked fibril of this task into the run queue.
+  func wake(_ entry: EntryRef, by waker: Waker) {
+    entry.pointee.sequence &+= 1
+    fibril_store_barrier()
+    noteWoken(entry, by: waker)
+    entry.pointee.state = FibrilStateNumber.runnable
+    fibril_store_barrier()
+    entry.pointee.sequence &+= 1
+    enqueue(entry)
+    emitWake(entry, by: waker)
+  }
+
+  @inline(__always)
+  func noteWoken(_ entry: EntryRef, by waker: Waker) {
+    entry.pointee.since = waker.time
+    entry.pointee.next_number = nextNumber
+    entry.pointee.reason = 0
+    entry.pointee.deadline = 0
+    pointee.slot.pointee.counts.wakes += 1
+  }
+
+  @inline(__always)
+  func emitWake(_ entry: EntryRef, by waker: Waker) {
+    unsafe fibril_emit_wake(
+      pointee.buffer, pointee.id, waker.time, entry.pointee.id, waker.task, waker.fibril)
+  }
+
+  @inline(__always)
+  func enqueue(_ entry: EntryRef) {
+    pointee.runQueue.append(entry)
+    pointee.slot.pointee.runnable += 1
+  }
+
+  /// Lets every runnable fibril run before this one goes on; no switch if there is none.
+  func yield() {
+    harvestIfDue()
+    guard !pointee.runQueue.isEmpty else { return }
+    let fibril = pointee.running
+    fibril.pointee.state = FibrilStateNumber.runnable
+    fibril.pointee.next_number = nextNumber
+    enqueue(fibril)
+    leave(FibrilStateNumber.runnable)
+  }
+
+  /// The running fibril as the waker of another, now.
+  @inline(__always)
+  func selfAsWaker() -> Waker {
+    Waker(time: fibril_ticks(), task: UInt32(truncatingIfNeeded: pointee.id), fibril: pointee.running.pointee.id)
+  }
+}

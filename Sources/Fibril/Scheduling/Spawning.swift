@@ -1,0 +1,119 @@
+internal import CFibril
+internal import CFibrilContract
+
+/// A closure as it lies in an entry until its fibril starts. A struct, so that the two words are
+/// moved as they are and not wrapped for a generic function.
+struct Body {
+  let run: () -> Void
+}
+
+extension Ref<TaskCore> {
+  /// A new fibril at the end of the run queue.
+  func spawn(name: String?, stackBytes: Int, flags: UInt8, _ body: @escaping () -> Void) throws(FibrilError) -> EntryRef {
+    let stack = try pointee.stacks.take(stackBytes)
+    let parent = pointee.running.pointee.id
+    let entry: EntryRef
+    do {
+      entry = try makeEntry(flags: flags, call: -1, parent: parent)
+    } catch {
+      pointee.stacks.giveBack(stack)
+      throw error
+    }
+    if let name { entry.pointee.name = NameTable.intern(name) }
+    let code = unsafe unsafeBitCast(Body(run: body), to: (UInt, UInt).self).0
+    unsafe entry.bodyStorage.initialize(to: Body(run: body))
+    entry.pointee.entry = UInt64(code)
+    entry.pointee.stack_low = stack.low
+    entry.pointee.stack_high = stack.high
+    entry.pointee.stack_pointer = unsafe fibril_context_prepare(stack.high, runFibril, entry.pointer)
+    let now = fibril_ticks()
+    entry.pointee.since = now
+    publish(entry, state: FibrilStateNumber.runnable)
+    pointee.slot.pointee.counts.submits += 1
+    pointee.closures += 1
+    enqueue(entry)
+    unsafe fibril_emit_submit(
+      pointee.buffer, pointee.id, entry.pointee.id, parent, -1, entry.pointee.entry, entry.pointee.name,
+      NameTable.text(of: entry.pointee.name))
+    return entry
+  }
+
+  /// The end of the running fibril. Its stack is given back after the switch away from it, in `bury`.
+  func teardown() -> Never {
+    let fibril = pointee.running
+    fibril.pointee.next_number = nextNumber
+    fibril.pointee.state = FibrilStateNumber.dead
+    pointee.slot.pointee.counts.teardowns += 1
+    pointee.closures -= 1
+    unsafe fibril_emit_teardown(pointee.buffer, pointee.id, fibril.pointee.id, 0)
+    if let joiner = EntryRef(bits: fibril.pointee.waiters) { wake(joiner, by: selfAsWaker()) }
+    if pointee.closures == 0, let joiner = pointee.joiner {
+      pointee.joiner = nil
+      wake(joiner, by: selfAsWaker())
+    }
+    leave(FibrilStateNumber.dead)
+    fatalError("a fibril ran again after its teardown")
+  }
+
+  /// After the last switch away from a fibril: its stack is free, and its entry if nobody holds it.
+  @inline(never)
+  func bury(_ entry: EntryRef) {
+    pointee.stacks.giveBack(Stack(low: entry.pointee.stack_low, high: entry.pointee.stack_high))
+    entry.pointee.sequence &+= 1
+    fibril_store_barrier()
+    entry.pointee.stack_pointer = 0
+    entry.pointee.stack_low = 0
+    entry.pointee.stack_high = 0
+    fibril_store_barrier()
+    entry.pointee.sequence &+= 1
+    if entry.pointee.flags & EntryFlag.held == 0 { unpublish(entry) }
+  }
+
+  /// Waits for the end of a fibril of this task and frees its entry.
+  func join(_ entry: EntryRef) {
+    let id = entry.pointee.id
+    if entry.pointee.state != FibrilStateNumber.dead {
+      entry.pointee.waiters = pointee.running.bits
+      block(reason: FIBRIL_REASON_JOIN, object: id)
+    }
+    unpublish(entry)
+  }
+
+  /// Nobody will join the fibril: its entry is freed when it ends, or now.
+  func release(_ entry: EntryRef) {
+    entry.pointee.flags &= ~EntryFlag.held
+    if entry.pointee.state == FibrilStateNumber.dead, entry.pointee.stack_high == 0 { unpublish(entry) }
+  }
+
+  /// Waits until every closure of the task has ended.
+  func joinAll() {
+    while pointee.closures > 0 {
+      precondition(pointee.joiner == nil, "two fibrils wait for all fibrils of one task")
+      pointee.joiner = pointee.running
+      block(reason: FIBRIL_REASON_JOIN, object: 0)
+    }
+  }
+}
+
+extension Ref<fibril_entry> {
+  /// Where a closure lies until its fibril starts: the words of the arguments, unused so far.
+  var bodyStorage: UnsafeMutablePointer<Body> {
+    unsafe UnsafeMutableRawPointer(pointer).advanced(by: 128).assumingMemoryBound(to: Body.self)
+  }
+}
+
+/// Where every fibril starts, on its own stack.
+private func runFibril(_ argument: UnsafeMutableRawPointer?) {
+  let task = requireTask()
+  task.arrive()
+  let entry = unsafe EntryRef(argument!.assumingMemoryBound(to: fibril_entry.self))
+  runBody(entry)
+  task.teardown()
+}
+
+/// Apart from `runFibril`, which never returns, so that the closure's context is released.
+@inline(never)
+private func runBody(_ entry: EntryRef) {
+  let body = unsafe entry.bodyStorage.move()
+  body.run()
+}

@@ -1,0 +1,79 @@
+internal import CFibril
+internal import CFibrilContract
+
+/// What one task needs to schedule its fibrils. Lives in raw memory that is never unmapped, for a
+/// late wake may still look at it; touched by the task's thread only, except `mailbox`.
+@safe struct TaskCore {
+  let slot: SlotRef
+  let id: UInt64
+  let threadID: UInt32
+  let root: EntryRef
+  let buffer: UnsafeMutablePointer<fibril_buffer>?
+  /// Head of Swift's list of open accesses in this thread; nil: to be switched by the library's calls.
+  let exclusivityHead: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+  let errno: UnsafeMutablePointer<CInt>
+
+  /// The fibril that runs, or ran last before the task went to sleep.
+  var running: EntryRef
+  /// The fibril whose context the last switch saved, until the next one has noted it.
+  var leaving: EntryRef?
+  var runQueue = EntryQueue()
+  /// The saved context of "fibril 0", which sleeps in the kernel on a stack of its own.
+  var idleStackPointer: UInt64 = 0
+  var switchesUntilHarvest = TaskCore.switchesBetweenHarvests
+
+  var nextID: UInt64 = 0
+  var lastID: UInt64 = 0
+  var entries: EntryAllocator
+  var stacks = StackArena()
+
+  /// Closures that have not ended.
+  var closures = 0
+  /// Who waits for all of them.
+  var joiner: EntryRef?
+
+  var ring: Ring?
+  var helpers: HelperPool?
+  /// Calls that are in the kernel or on their way there, submitted ones only.
+  var pendingCalls = 0
+  var completions = CompletionQueue()
+  /// Fibrils that wait for completions.
+  var collectors = EntryQueue()
+  var inlineCalls = InlineCalls()
+  var mailbox: Mailbox
+
+  /// I/O is looked at this often even if somebody is always runnable.
+  static let switchesBetweenHarvests = 64
+}
+
+/// The task of the calling thread, if it is one.
+@inline(__always)
+func currentTask() -> TaskRef? {
+  guard let task = unsafe fibril_thread_task_get() else { return nil }
+  return unsafe TaskRef(task.assumingMemoryBound(to: TaskCore.self))
+}
+
+/// The task of the calling thread; a program that calls this elsewhere is wrong.
+@inline(__always)
+func requireTask() -> TaskRef {
+  guard let task = currentTask() else {
+    fatalError("this thread is no task: make a FibrilTask on it before using fibrils")
+  }
+  return task
+}
+
+extension Ref<TaskCore> {
+  /// A fibril id, unique in the process. Taken from the process's counter 64 at a time.
+  @inline(__always)
+  func takeID() -> UInt64 {
+    if pointee.nextID == pointee.lastID {
+      pointee.nextID = fibril_take_ids(64)
+      pointee.lastID = pointee.nextID + 64
+    }
+    defer { pointee.nextID += 1 }
+    return pointee.nextID
+  }
+
+  @inline(__always)
+  var nextNumber: UInt64 { unsafe fibril_buffer_next_number(pointee.buffer) }
+}

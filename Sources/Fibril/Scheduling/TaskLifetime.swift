@@ -1,0 +1,83 @@
+internal import CFibril
+internal import CFibrilContract
+internal import Glibc
+
+/// The stack on which a task's idle context runs.
+private let idleStackBytes = 28 * 1024
+
+/// Lays out everything a task needs and makes the calling thread it.
+func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
+  let slot = try FibrilTable.takeSlot()
+  let id = fibril_take_ids(1)
+  do {
+    let mailbox = unsafe try Mailbox(reusing: UnsafeMutablePointer(bitPattern: UInt(slot.mailbox)))
+    slot.mailbox = UInt64(UInt(bitPattern: unsafe mailbox.shared))
+    if slot.core == 0 {
+      slot.core = UInt64(UInt(bitPattern: UnsafeMutablePointer<TaskCore>.allocate(capacity: 1)))
+    }
+    var entries = EntryAllocator(slot: slot)
+    let root = try entries.take(from: slot)
+    let task = TaskRef(bits: slot.core)!
+    unsafe task.pointer.initialize(
+      to: TaskCore(
+        slot: slot, id: id, threadID: slot.pointee.tid, root: root, buffer: fibril_buffer_acquire(id),
+        exclusivityHead: fibril_exclusivity_head(), errno: fibril_errno_location(), running: root, entries: entries,
+        mailbox: mailbox))
+    slot.pointee.buffer = UInt64(UInt(bitPattern: unsafe task.pointee.buffer))
+    if options.usesIOUring { task.pointee.ring = Ring(mailbox: mailbox.descriptor) }
+    let idleStack = try task.pointee.stacks.take(idleStackBytes)
+    task.pointee.idleStackPointer = unsafe fibril_context_prepare(idleStack.high, idle, nil)
+    task.start()
+    return task
+  } catch {
+    FibrilTable.giveBack(slot)
+    throw error
+  }
+}
+
+extension Ref<TaskCore> {
+  /// Publishes the task and its root fibril, which is running.
+  fileprivate func start() {
+    let root = pointee.root
+    pointee.entries.giveBack(root)
+    let entry = try! makeEntry(flags: EntryFlag.root, call: -1, parent: 0)
+    assert(entry == root, "the entry given back last is taken first")
+    var low: UInt64 = 0
+    var high: UInt64 = 0
+    if unsafe fibril_thread_stack(&low, &high) {
+      root.pointee.stack_low = low
+      root.pointee.stack_high = high
+    }
+    root.pointee.name = NameTable.intern("root")
+    root.pointee.since = fibril_ticks()
+    root.pointee.state = FibrilStateNumber.running  // and its sequence stays odd
+    let slot = pointee.slot
+    slot.pointee.root = root.pointee.id
+    slot.pointee.running = root.pointee.id
+    slot.pointee.running_entry = root.bits
+    fibril_store_barrier()
+    slot.pointee.task = pointee.id
+    unsafe fibril_thread_task_set(pointer)
+    unsafe fibril_emit_task_start(pointee.buffer, pointee.id, root.pointee.id, pointee.threadID)
+  }
+}
+
+/// Waits for what is left of the task and takes it down.
+func stopTask(_ task: TaskRef) {
+  precondition(currentTask() == task, "a FibrilTask is destroyed on another thread than its own")
+  precondition(task.pointee.running == task.pointee.root, "a FibrilTask is destroyed by another fibril than its root")
+  task.joinAll()
+  task.drainCalls()
+  task.pointee.helpers?.stop()
+  task.pointee.ring?.close()
+  unsafe fibril_emit_task_stop(task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)
+  fibril_thread_task_set(nil)
+  FibrilTable.giveBack(task.pointee.slot)
+  unsafe fibril_buffer_release(task.pointee.buffer)
+  task.pointee.root.pointee.sequence &+= 1
+  task.pointee.stacks.unmapAll()
+  close(task.pointee.mailbox.descriptor)
+  task.pointee.completions.deallocate()
+  task.pointee.inlineCalls.deallocate()
+  unsafe task.pointer.deinitialize(count: 1)
+}

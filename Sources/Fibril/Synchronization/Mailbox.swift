@@ -1,0 +1,142 @@
+internal import CFibril
+internal import CFibrilContract
+internal import Glibc
+
+/// Where other threads and signal handlers leave wakes and results for a task, and knock if it
+/// sleeps. Posting takes no lock and allocates nothing, so a signal handler may do it.
+@safe struct Mailbox {
+  /// Raw, shared with every wake target of the task and never freed: a late wake may still come.
+  let shared: UnsafeMutablePointer<fibril_mailbox>
+
+  var descriptor: CInt { unsafe shared.pointee.descriptor }
+
+  init(reusing old: UnsafeMutablePointer<fibril_mailbox>?) throws(FibrilError) {
+    let descriptor = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
+    guard descriptor >= 0 else {
+      throw FibrilError(action: "create the eventfd that wakes a task", code: Glibc.errno)
+    }
+    unsafe shared = unsafe old ?? UnsafeMutablePointer<fibril_mailbox>.allocate(capacity: 1)
+    unsafe shared.initialize(to: fibril_mailbox())
+    unsafe shared.pointee.descriptor = descriptor
+  }
+
+  /// Leaves a wake for the fibril that has this id in `entry`. Any thread.
+  static func post(
+    wake id: UInt64, entry: EntryRef, to shared: UnsafeMutablePointer<fibril_mailbox>, by waker: Waker
+  ) {
+    // Ids grow, so a late wake for an entry's former fibril never hides one for its present fibril.
+    unsafe fibril_atomic_raise(&entry.pointer.pointee.wake_id, id)
+    guard unsafe fibril_atomic_exchange32(&entry.pointer.pointee.inbound_pending, 1) == 0 else { return }
+    entry.pointee.wake_time = waker.time
+    entry.pointee.waker_task = waker.task
+    entry.pointee.waker_fibril = waker.fibril
+    unsafe fibril_atomic_push(&shared.pointee.wakes, entry.bits, &entry.pointer.pointee.inbound_link)
+    unsafe knock(shared)
+  }
+
+  /// Leaves a finished call, its result in the entry. Helper threads.
+  static func post(result entry: EntryRef, to shared: UnsafeMutablePointer<fibril_mailbox>) {
+    unsafe fibril_atomic_push(&shared.pointee.results, entry.bits, &entry.pointer.pointee.link)
+    unsafe knock(shared)
+  }
+
+  private static func knock(_ shared: UnsafeMutablePointer<fibril_mailbox>) {
+    fibril_atomic_fence()
+    guard unsafe fibril_atomic_exchange32(&shared.pointee.sleeping, 0) == 1 else { return }
+    var one: UInt64 = 1
+    // By the bare call: errno belongs to whoever the signal handler has interrupted.
+    _ = unsafe withUnsafePointer(to: &one) { pointer in
+      fibril_system_call(
+        Int64(SYS_write), UInt64(unsafe shared.pointee.descriptor), UInt64(UInt(bitPattern: pointer)), 8, 0, 0, 0)
+    }
+  }
+
+  // MARK: The owner's side
+
+  var isEmpty: Bool {
+    unsafe fibril_atomic_load(&shared.pointee.wakes) == 0 && fibril_atomic_load(&shared.pointee.results) == 0
+  }
+
+  /// A load and a compare: looked at on every switch, so that a wake does not wait for I/O's turn.
+  @inline(__always)
+  var hasWakes: Bool { unsafe shared.pointee.wakes != 0 }
+
+  /// From here on a poster knocks; look at `isEmpty` once more before going to sleep.
+  func announceSleep() {
+    unsafe fibril_atomic_store32(&shared.pointee.sleeping, 1)
+    fibril_atomic_fence()
+  }
+
+  func announceAwake() {
+    unsafe fibril_atomic_store32(&shared.pointee.sleeping, 0)
+  }
+
+  func answerKnock() {
+    var count: UInt64 = 0
+    _ = unsafe read(descriptor, &count, 8)
+  }
+
+  /// Sleeps until a knock: for tasks without a ring.
+  func waitForKnock() {
+    var descriptors = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    _ = unsafe poll(&descriptors, 1, -1)
+    answerKnock()
+  }
+
+  /// All results, or all wakes, that have been left since the last time, oldest first.
+  func takeResults() -> EntryRef? {
+    var newest = EntryRef(bits: unsafe fibril_atomic_exchange(&shared.pointee.results, 0))
+    var oldest: EntryRef?
+    while let entry = newest {
+      newest = EntryRef(bits: entry.pointee.link)
+      entry.pointee.link = oldest?.bits ?? 0
+      oldest = entry
+    }
+    return oldest
+  }
+
+  func takeWakes() -> EntryRef? {
+    var newest = EntryRef(bits: unsafe fibril_atomic_exchange(&shared.pointee.wakes, 0))
+    var oldest: EntryRef?
+    while let entry = newest {
+      newest = EntryRef(bits: entry.pointee.inbound_link)
+      entry.pointee.inbound_link = oldest?.bits ?? 0
+      oldest = entry
+    }
+    return oldest
+  }
+}
+
+extension Ref<TaskCore> {
+  /// Takes in what lies in the mailbox.
+  func takeInbound() {
+    guard !pointee.mailbox.isEmpty else { return }
+    var result = pointee.mailbox.takeResults()
+    while let entry = result {
+      result = EntryRef(bits: entry.pointee.link)
+      finishCall(entry, result: entry.pointee.result)
+    }
+    var wake = pointee.mailbox.takeWakes()
+    while let entry = wake {
+      wake = EntryRef(bits: entry.pointee.inbound_link)
+      let waker = Waker(
+        time: entry.pointee.wake_time, task: entry.pointee.waker_task, fibril: entry.pointee.waker_fibril)
+      unsafe fibril_atomic_store32(&entry.pointer.pointee.inbound_pending, 0)
+      let id = unsafe fibril_atomic_exchange(&entry.pointer.pointee.wake_id, 0)
+      wakeTarget(entry, id: id, by: waker)
+    }
+  }
+
+  /// Wakes a fibril that waits for its wake target, or lets its next such block return at once. A
+  /// target whose fibril has ended is none.
+  func wakeTarget(_ entry: EntryRef, id: UInt64, by waker: Waker) {
+    guard id != 0, entry.pointee.id == id, entry.pointee.state != FibrilStateNumber.dead else { return }
+    if entry.pointee.state == FibrilStateNumber.blocked,
+      entry.pointee.reason == UInt8(FIBRIL_REASON_WAKE_TARGET.rawValue)
+    {
+      self.wake(entry, by: waker)
+    } else {
+      entry.pointee.flags |= EntryFlag.woken
+    }
+  }
+}
