@@ -8,6 +8,7 @@ extension Ref<TaskCore> {
   /// no call is pending that could still complete. Returns how many.
   func collect(minimum: Int, maximum: Int, into collected: inout [Completion]) -> Int {
     let wanted = min(minimum, maximum)
+    harvestIfDue()
     while pointee.completions.count < wanted, pointee.pendingCalls > 0 {
       let fibril = pointee.running
       fibril.pointee.arguments.0 = UInt64(wanted)

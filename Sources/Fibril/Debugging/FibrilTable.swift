@@ -21,7 +21,8 @@ enum FibrilTable {
     let root = unsafe fibril_root_address()!
     let slots = unsafe UnsafeMutablePointer<fibril_task_slot>(bitPattern: UInt(root.pointee.tasks))!
     let used = Int(unsafe root.pointee.task_slots)
-    let index = (0..<used).first { unsafe slots[$0].task == 0 } ?? used
+    // Taken from here on, live once it has its task's id.
+    let index = (0..<used).first { unsafe slots[$0].tid == 0 } ?? used
     guard index < mostTasks else {
       throw FibrilError(action: "make a task: the process has \(mostTasks) already", code: EAGAIN)
     }
@@ -44,6 +45,7 @@ enum FibrilTable {
     slot.pointee.running = 0
     slot.pointee.buffer = 0
     slot.pointee.task = 0
+    slot.pointee.tid = 0
     fibril_registry_unlock()
   }
 

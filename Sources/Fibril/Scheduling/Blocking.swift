@@ -11,9 +11,9 @@ struct Waker {
 }
 
 extension Ref<TaskCore> {
-  /// Blocks the running fibril until `wake`.
+  /// Blocks the running fibril until `wake`. Nothing may come between the caller's last look at what
+  /// it waits for and this, so it is the caller who harvests, before.
   func block(reason: fibril_reason, object: UInt64, deadline: UInt64 = 0) {
-    harvestIfDue()
     let fibril = pointee.running
     let now = noteBlocked(fibril, reason: reason, object: object, deadline: deadline)
     unsafe fibril_emit_block(

@@ -72,6 +72,7 @@ extension Ref<TaskCore> {
   /// Waits for the end of a fibril of this task and frees its entry.
   func join(_ entry: EntryRef) {
     let id = entry.pointee.id
+    harvestIfDue()
     if entry.pointee.state != FibrilStateNumber.dead {
       entry.pointee.waiters = pointee.running.bits
       block(reason: FIBRIL_REASON_JOIN, object: id)
@@ -87,6 +88,7 @@ extension Ref<TaskCore> {
 
   /// Waits until every closure of the task has ended.
   func joinAll() {
+    harvestIfDue()
     while pointee.closures > 0 {
       precondition(pointee.joiner == nil, "two fibrils wait for all fibrils of one task")
       pointee.joiner = pointee.running
