@@ -12,19 +12,18 @@ struct WorkPlan: Sendable {
   /// Makes the calling thread a task, runs the plan on it, and returns the task's counts.
   func run() throws -> EventCounts {
     let task = try FibrilTask()
-    let pipe = kind == .read ? try Pipe() : nil
+    let signals = try (0..<(kind == .read ? fibrils : 0)).map { _ in try EventDescriptor() }
+    defer { for signal in signals { signal.close() } }
     let room = WaitingRoom(expected: fibrils)
     for index in 0..<fibrils {
       try task.spawn(name: "worker-\(index)") {
-        blockingPart(pipe, room)
+        blockingPart(signals.isEmpty ? nil : signals[index], room)
         if park != nil { parkInFunctions(deep: depth, room) }
       }
     }
-    if let pipe {
-      for _ in 0..<blocks {
-        room.awaitAll()
-        pipe.write(bytes: fibrils)
-      }
+    for _ in 0..<(kind == .read ? blocks : 0) {
+      room.awaitAll()
+      for signal in signals { signal.raise() }
     }
     if let park {
       room.awaitAll()
@@ -35,14 +34,14 @@ struct WorkPlan: Sendable {
     return task.counts
   }
 
-  private func blockingPart(_ pipe: Pipe?, _ room: WaitingRoom) {
+  private func blockingPart(_ signal: EventDescriptor?, _ room: WaitingRoom) {
     for _ in 0..<blocks {
       switch kind {
       case .sleep: Fibril.sleep(for: .milliseconds(1))
       case .yield: Fibril.yield()
       case .read:
         room.arrive()
-        pipe!.readByte()
+        signal!.read()
       }
     }
   }
@@ -79,35 +78,6 @@ final class WaitingRoom {
   func wakeAll() {
     for target in parked { target.wake() }
     parked = []
-  }
-}
-
-/// A pipe whose readers find it empty.
-struct Pipe: Sendable {
-  private let reading: Int32
-  private let writing: Int32
-
-  init() throws {
-    var ends: [Int32] = [0, 0]
-    guard unsafe pipe(&ends) == 0 else { throw WorkloadError(action: "make a pipe", code: errno) }
-    (reading, writing) = (ends[0], ends[1])
-  }
-
-  func readByte() {
-    var byte: UInt8 = 0
-    _ = unsafe withUnsafeMutableBytes(of: &byte) { unsafe try? Asys.call(.read(reading, into: $0)) }
-  }
-
-  func write(bytes: Int) {
-    let zeros = [UInt8](repeating: 0, count: min(bytes, 4096))
-    var left = bytes
-    while left > 0 {
-      let count = min(left, zeros.count)
-      _ = unsafe zeros.withUnsafeBytes {
-        unsafe try? Asys.call(.write(writing, from: UnsafeRawBufferPointer(rebasing: $0.prefix(count))))
-      }
-      left -= count
-    }
   }
 }
 

@@ -13,4 +13,5 @@ extension SystemCall.Number {
   public static let openat = Self(rawValue: Int32(SYS_openat))
   public static let newfstatat = Self(rawValue: Int32(SYS_newfstatat))
   public static let getdents64 = Self(rawValue: Int32(SYS_getdents64))
+  public static let eventfd2 = Self(rawValue: Int32(SYS_eventfd2))
 }
