@@ -60,7 +60,7 @@ let package = Package(
       "FibrilCLI",
       ["BPFLoader", "ELFNotes", "Exporters", "Inspection", "Symbols", "Timeline", "TraceEvents", argumentParser]),
 
-    command("treewalk", ["Fibril"], path: "Examples/treewalk"),
+    command("treewalk", ["Fibril", argumentParser], path: "Examples/treewalk"),
     command("fibril-workload", ["Fibril", argumentParser], path: "Examples/fibril-workload"),
 
     .executableTarget(name: "embed-bpf-object", path: "Plugins/embed-bpf-object", swiftSettings: strict),

@@ -1,0 +1,108 @@
+import Fibril
+import Glibc
+
+/// One fibril's work: opens a directory, lists it and submits a call for each entry; and counts
+/// whatever calls of its task have completed, its own or another walker's.
+struct Walker {
+  private let work: WorkList
+  private let pool: BatchPool
+
+  static let fibrilsOnATask = 16
+
+  init(_ work: WorkList, _ pool: BatchPool) {
+    self.work = work
+    self.pool = pool
+  }
+
+  func run() {
+    var tally = Tally()
+    while let path = nextDirectory(&tally) { walk(path, &tally) }
+    work.add(tally)
+  }
+
+  private func nextDirectory(_ tally: inout Tally) -> [CChar]? {
+    while true {
+      let idle = Asys.pendingCalls == 0
+      switch work.next(for: idle ? WakeTarget.current : nil) {
+      case .directory(let path): return path
+      case .end: return nil
+      case .wait: if idle { Fibril.block() } else { collect(minimum: 1, &tally) }
+      }
+    }
+  }
+
+  private func walk(_ path: [CChar], _ tally: inout Tally) {
+    let descriptor: Int
+    do {
+      descriptor = unsafe try (path + [0]).withUnsafeBufferPointer { name throws(SystemCallError) in
+        unsafe try Asys.call(
+          .openat(AT_FDCWD, name.baseAddress!, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+      }
+    } catch {
+      warn("cannot open \(text(path)): \(error)")
+      tally.errors += 1
+      if error.code != ENOENT, error.code != ENOTDIR { tally.directories += 1 }
+      return work.finishDirectory()
+    }
+    let directory = Directory(path: path, descriptor: Int32(descriptor), work: work)
+    do {
+      try list(directory, &tally)
+    } catch {
+      warn("cannot list \(text(path)): \(error)")
+      tally.errors += 1
+    }
+  }
+
+  private func list(_ directory: Directory, _ tally: inout Tally) throws(SystemCallError) {
+    var status = stat()
+    _ = unsafe try withUnsafeMutableBytes(of: &status) { bytes throws(SystemCallError) in
+      unsafe try Asys.call(.fstat(directory.descriptor, into: bytes.baseAddress!))
+    }
+    tally.directories += 1
+    while true {
+      let batch = pool.take()
+      let bytes: Int
+      do {
+        bytes = unsafe try Asys.call(.getdents64(directory.descriptor, into: batch.entries))
+      } catch {
+        pool.giveBack(batch)
+        throw error
+      }
+      let calls = batch.calls(bytes: bytes, in: directory)
+      guard !calls.isEmpty else {
+        pool.giveBack(batch)
+        if bytes == 0 { return }
+        continue
+      }
+      submit(calls)
+      collect(minimum: 0, &tally)
+    }
+  }
+
+  /// Without memory for a call there is no walk.
+  private func submit(_ calls: [SystemCall]) {
+    do {
+      try Asys.submit(calls)
+    } catch {
+      fatalError("treewalk: \(error)")
+    }
+  }
+
+  /// Counts what has completed, at least `minimum` calls if so many are pending.
+  private func collect(minimum: Int, _ tally: inout Tally) {
+    var completions: [Completion] = []
+    Asys.awaitCompletions(minimum: minimum, into: &completions)
+    var found: [[CChar]] = []
+    for completion in completions {
+      let (batch, index) = Batch.find(completion)
+      if let path = batch.count(index, result: completion.result, into: &tally) { found.append(path) }
+      if batch.isCounted {
+        // Its directory may be finished with this: what it led to must be listed before.
+        work.add(found)
+        found = []
+        pool.giveBack(batch)
+      }
+    }
+    work.add(found)
+  }
+}
