@@ -29,4 +29,9 @@ public struct SystemCall: Sendable {
 public struct Completion: Equatable, Sendable {
   public var cookie: UInt64
   public var result: Int64
+
+  public init(cookie: UInt64, result: Int64) {
+    self.cookie = cookie
+    self.result = result
+  }
 }

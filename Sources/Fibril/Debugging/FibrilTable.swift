@@ -39,12 +39,18 @@ enum FibrilTable {
     return unsafe SlotRef(slots + index)
   }
 
-  /// Makes the slot one of no task, for another to take.
+  /// Takes the task out of the table.
+  static func hide(_ slot: SlotRef) {
+    slot.pointee.task = 0
+    fibril_store_barrier()
+    slot.pointee.running = 0
+    slot.pointee.running_entry = 0
+    slot.pointee.buffer = 0
+  }
+
+  /// Lets another task take the slot.
   static func giveBack(_ slot: SlotRef) {
     fibril_registry_lock()
-    slot.pointee.running = 0
-    slot.pointee.buffer = 0
-    slot.pointee.task = 0
     slot.pointee.tid = 0
     fibril_registry_unlock()
   }

@@ -72,7 +72,8 @@ func stopTask(_ task: TaskRef) {
   task.pointee.ring?.close()
   unsafe fibril_emit_task_stop(task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)
   fibril_thread_task_set(nil)
-  FibrilTable.giveBack(task.pointee.slot)
+  let slot = task.pointee.slot
+  FibrilTable.hide(slot)
   unsafe fibril_buffer_release(task.pointee.buffer)
   task.pointee.root.pointee.sequence &+= 1
   task.pointee.stacks.unmapAll()
@@ -80,4 +81,5 @@ func stopTask(_ task: TaskRef) {
   task.pointee.completions.deallocate()
   task.pointee.inlineCalls.deallocate()
   unsafe task.pointer.deinitialize(count: 1)
+  FibrilTable.giveBack(slot)  // last: from here on another thread's task lives in it
 }
