@@ -1,1 +1,138 @@
-// Timeline
+// Turns the events of a process into what its fibrils, tasks and calls did, and when. Pure: events go in, slices come
+// out through a sink, in one pass and with memory only for what is alive.
+
+public import TraceEvents
+
+/// The timeline of one process.
+///
+/// Events of one task come in the order of their numbers; tasks need no order among each other.
+public struct Timeline {
+  /// When the trace starts, CLOCK_MONOTONIC in ns. What is older is shown from here on.
+  public let start: UInt64
+  /// What was counted so far.
+  public private(set) var statistics = TimelineStatistics()
+
+  private var tasks: [TaskTrack] = []
+  private var taskIndex: [UInt64: Int] = [:]
+  private var freeTasks: [Int] = []
+  /// Events of a task come in lumps.
+  private var latest: (task: UInt64, index: Int)?
+
+  /// An empty timeline of a trace that starts at `start`, CLOCK_MONOTONIC in ns.
+  public init(start: UInt64) {
+    self.start = start
+  }
+
+  /// Takes in the tasks and fibrils that were there already. Must come before the first event; the events begin at or
+  /// before the moment at which the table was read.
+  public mutating func begin(with snapshot: ProcessSnapshot, into sink: inout some TimelineSink) {
+    precondition(tasks.isEmpty, "a snapshot comes before all events")
+    let labels = Dictionary(
+      snapshot.fibrils.map { ($0.fibril, FibrilLabel(fibril: $0.fibril, kind: Self.kind(of: $0), name: $0.name)) },
+      uniquingKeysWith: { first, _ in first })
+    for task in snapshot.tasks where taskIndex[task.task] == nil {
+      let running = labels[task.running] ?? FibrilLabel(fibril: task.running, kind: .unknown)
+      _ = add(
+        TaskTrack(
+          task: task.task, threadID: task.threadID, activity: task.running == 0 ? .asleep : .running(running),
+          begin: max(start, snapshot.time), start: start, replayFrom: task.nextNumber),
+        at: max(start, snapshot.time), &sink)
+    }
+    for fibril in snapshot.fibrils {
+      guard fibril.fibril != 0, let index = taskIndex[fibril.task], tasks[index].fibrils[fibril.fibril] == nil,
+        let track = track(of: fibril, in: snapshot, parent: labels[fibril.parent], running: tasks[index].running)
+      else { continue }
+      tasks[index].add(
+        track, fibril.fibril, entry: fibril.entry, at: track.begin, &statistics, &sink)
+    }
+  }
+
+  /// Takes in one event.
+  public mutating func consume(_ event: Event, into sink: inout some TimelineSink) {
+    statistics.count(event.body)
+    switch event.body {
+    case .taskStart(let root, let threadID):
+      startTask(event, root: root, threadID: threadID, &sink)
+    case .taskStop:
+      guard let index = taskIndex[event.task] else { return }
+      let time = max(event.time, tasks[index].clock)
+      tasks[index].finish(at: time, taskStops: true, &sink)
+      forget(event.task, index)
+    case .lost(let records):
+      // A task that was never seen has no fibrils that the loss could touch.
+      guard let index = taskIndex[event.task] else {
+        let time = max(event.time, start)
+        sink.consume(LostRange(task: event.task, threadID: 0, records: records, begin: time, end: time))
+        return
+      }
+      tasks[index].lose(records: records, from: event.number, at: event.time, &sink)
+    default:
+      tasks[index(of: event.task, &sink)].apply(event, &statistics, &sink)
+    }
+  }
+
+  /// Ends the trace: closes every open slice at `time`, CLOCK_MONOTONIC in ns.
+  public mutating func finish(at time: UInt64, into sink: inout some TimelineSink) {
+    for task in taskIndex.keys.sorted() {
+      guard let index = taskIndex[task] else { continue }
+      tasks[index].finish(at: max(time, tasks[index].clock), taskStops: false, &sink)
+    }
+    tasks = []
+    taskIndex = [:]
+    freeTasks = []
+    latest = nil
+  }
+
+  // MARK: Tasks
+
+  private mutating func startTask(
+    _ event: Event, root: UInt64, threadID: UInt32, _ sink: inout some TimelineSink
+  ) {
+    let time = max(event.time, start)
+    if let index = taskIndex[event.task] {
+      tasks[index].threadID = threadID
+      return
+    }
+    let label = FibrilLabel(fibril: root, kind: .root)
+    let index = add(
+      TaskTrack(
+        task: event.task, threadID: threadID, activity: .running(label), begin: time, start: start, replayFrom: nil),
+      at: time, &sink)
+    let track = FibrilTrack(kind: .root, name: 0, parent: 0, state: .running, begin: time, losses: 0)
+    tasks[index].clock = time
+    tasks[index].add(track, root, entry: 0, at: time, &statistics, &sink)
+  }
+
+  /// The task's place; one that was never seen is taken in as UNKNOWN.
+  private mutating func index(of task: UInt64, _ sink: inout some TimelineSink) -> Int {
+    if let latest, latest.task == task { return latest.index }
+    let index =
+      taskIndex[task]
+      ?? add(
+        TaskTrack(task: task, threadID: 0, activity: .unknown, begin: start, start: start, replayFrom: nil),
+        at: start, &sink)
+    latest = (task, index)
+    return index
+  }
+
+  private mutating func add(_ track: TaskTrack, at time: UInt64, _ sink: inout some TimelineSink) -> Int {
+    let index: Int
+    if let free = freeTasks.popLast() {
+      index = free
+      tasks[index] = track
+    } else {
+      index = tasks.count
+      tasks.append(track)
+    }
+    taskIndex[track.task] = index
+    statistics.tasks &+= 1
+    sink.announce(TaskAnnouncement(task: track.task, threadID: track.threadID, time: time))
+    return index
+  }
+
+  private mutating func forget(_ task: UInt64, _ index: Int) {
+    taskIndex[task] = nil
+    freeTasks.append(index)
+    latest = nil
+  }
+}

@@ -1,0 +1,108 @@
+// One living fibril: its open slice, and what must be remembered until it closes. Plain words, no references, since a
+// trace may have a million of them at once.
+
+import TraceEvents
+
+struct FibrilTrack {
+  /// Where the open slice begins.
+  var begin: UInt64
+  /// When its state really began.
+  var since: UInt64
+  /// What it waits for, while blocked.
+  var object: UInt64 = 0
+  var parent: UInt64
+  /// When it was submitted, as far as is known.
+  var submitted: UInt64
+  /// Events numbered below this are older than the snapshot the fibril was taken from.
+  var replayFrom: UInt64 = 0
+  /// Who woke it last, and when, until the flow is told.
+  var waker: UInt64 = 0
+  var wakeTime: UInt64 = 0
+  var runnableTime: UInt64 = 0
+  var wakerTask: UInt32 = 0
+  var reason = BlockReason.none
+  var call: UInt32 = 0
+  var name: UInt32
+  var parentName: UInt32 = 0
+  /// How many losses of its task it has been through.
+  var losses: UInt32
+  var parentKind = FibrilKind.unknown
+  let kind: FibrilKind
+  private(set) var state: SliceState
+  var flags: Flags = []
+
+  struct Flags: OptionSet {
+    var rawValue: UInt8
+    /// From a snapshot, and no event has changed it yet: the first may repeat what the snapshot showed.
+    static let fresh = Flags(rawValue: 1)
+    /// A wake was seen whose flow has not been told.
+    static let woken = Flags(rawValue: 2)
+    /// A call that has blocked.
+    static let pended = Flags(rawValue: 4)
+    /// Records were lost while it lived.
+    static let loss = Flags(rawValue: 8)
+    /// The snapshot showed it as torn down: only its teardown may still come.
+    static let dead = Flags(rawValue: 16)
+    /// Its submit was seen, or a snapshot told when it was.
+    static let submitKnown = Flags(rawValue: 32)
+  }
+
+  init(kind: FibrilKind, name: UInt32, parent: UInt64, state: SliceState, begin: UInt64, losses: UInt32) {
+    self.kind = kind
+    self.name = name
+    self.parent = parent
+    self.state = state
+    self.begin = begin
+    since = begin
+    submitted = begin
+    self.losses = losses
+  }
+
+  func label(_ fibril: UInt64) -> FibrilLabel {
+    FibrilLabel(fibril: fibril, kind: kind, name: name)
+  }
+
+  /// Closes the open slice at `time`, or where it begins if that is later, and opens one of another state there.
+  mutating func enter(
+    _ next: SliceState, at time: UInt64, _ fibril: UInt64, _ task: UInt64, _ sink: inout some TimelineSink
+  ) {
+    let wasRunnable = state == .runnable
+    let previousBegin = begin
+    close(at: time, fibril, task, isOpenEnded: false, &sink)
+    state = next
+    since = begin
+    reason = .none
+    object = 0
+    switch next {
+    case .running: runnableTime = wasRunnable ? previousBegin : min(max(wakeTime, previousBegin), begin)
+    case .blocked, .unknown: flags.remove(.woken)
+    case .runnable, .created: break
+    }
+  }
+
+  /// Tells the open slice, and the flow that led to it. Afterwards `begin` is where it ended.
+  mutating func close(
+    at time: UInt64, _ fibril: UInt64, _ task: UInt64, isOpenEnded: Bool, _ sink: inout some TimelineSink
+  ) {
+    let end = max(time, begin)
+    sink.consume(
+      StateSlice(
+        label: label(fibril), task: task, state: state, reason: reason, object: object, begin: begin, end: end,
+        since: since, isOpenEnded: isOpenEnded))
+    if state == .running, flags.contains(.woken) {
+      flags.remove(.woken)
+      sink.consume(
+        WakeFlow(
+          waker: waker, wakerTask: wakerTask, wakeTime: min(wakeTime, begin), woken: label(fibril), task: task,
+          runnableTime: runnableTime, switchTime: begin))
+    }
+    begin = end
+  }
+
+  /// The fibril turns out to have run ever since its open runnable slice began: it was woken before its task had
+  /// switched away from it.
+  mutating func correctRunnableToRunning() {
+    state = .running
+    runnableTime = begin
+  }
+}

@@ -1,0 +1,161 @@
+// One task: what it does, its living fibrils, and its losses. Fibrils never leave their task and its events come in
+// order, so every state machine of a trace lives inside one of these.
+
+import TraceEvents
+
+struct TaskTrack {
+  let task: UInt64
+  var threadID: UInt32
+  /// When the trace starts: nothing begins earlier.
+  let start: UInt64
+  /// The latest time of an event other than a wake (whose time is its waker's).
+  var clock: UInt64
+  private(set) var activity: TaskActivity
+  /// Where the open task slice begins.
+  private var begin: UInt64
+  /// Switches numbered below this are older than the snapshot.
+  private let replayFrom: UInt64
+  /// No switch has changed what the snapshot showed.
+  private var isFresh: Bool
+  var fibrils: [UInt64: FibrilTrack] = [:]
+  private(set) var losses: [Loss] = []
+  /// The latest loss, as long as nothing has come after it.
+  private var openLoss: LostRange?
+
+  /// The last time known before a gap in the records, and the number behind the gap.
+  struct Loss {
+    var time: UInt64
+    var end: UInt64
+  }
+
+  init(task: UInt64, threadID: UInt32, activity: TaskActivity, begin: UInt64, start: UInt64, replayFrom: UInt64?) {
+    self.task = task
+    self.threadID = threadID
+    self.activity = activity
+    self.begin = begin
+    self.start = start
+    self.replayFrom = replayFrom ?? 0
+    isFresh = replayFrom != nil
+    clock = start
+  }
+
+  /// The fibril that runs; 0 when asleep; nil when not known.
+  var running: UInt64? {
+    switch activity {
+    case .running(let label): label.fibril
+    case .asleep: 0
+    case .unknown: nil
+    }
+  }
+
+  // MARK: The task's own slices
+
+  mutating func become(_ next: TaskActivity, at time: UInt64, _ sink: inout some TimelineSink) {
+    closeSlice(at: time, isOpenEnded: false, &sink)
+    activity = next
+  }
+
+  private mutating func closeSlice(at time: UInt64, isOpenEnded: Bool, _ sink: inout some TimelineSink) {
+    let end = max(time, begin)
+    sink.consume(
+      TaskSlice(
+        task: task, threadID: threadID, activity: activity, begin: begin, end: end, isOpenEnded: isOpenEnded))
+    begin = end
+  }
+
+  /// The task changes from what it does to another fibril (`.none`: to sleep).
+  mutating func turn(to next: FibrilLabel, number: UInt64, at time: UInt64, _ sink: inout some TimelineSink) {
+    guard number >= replayFrom else { return }
+    let repeatsSnapshot = isFresh && running == next.fibril
+    isFresh = false
+    if repeatsSnapshot { return }
+    become(next.fibril == 0 ? .asleep : .running(next), at: time, &sink)
+  }
+
+  // MARK: Loss
+
+  mutating func lose(records: UInt64, from number: UInt64, at time: UInt64, _ sink: inout some TimelineSink) {
+    let (sum, overflow) = number.addingReportingOverflow(records)
+    let loss = Loss(time: max(time, start), end: overflow ? .max : sum)
+    if var range = openLoss {
+      range.records &+= records
+      openLoss = range
+      losses[losses.count - 1].end = max(losses[losses.count - 1].end, loss.end)
+    } else {
+      openLoss = LostRange(task: task, threadID: threadID, records: records, begin: loss.time, end: loss.time)
+      losses.append(loss)
+    }
+    guard loss.end > replayFrom, activity != .unknown else { return }
+    isFresh = false
+    become(.unknown, at: loss.time, &sink)
+  }
+
+  /// Something came after the loss: it has an end.
+  mutating func endLoss(at time: UInt64, _ sink: inout some TimelineSink) {
+    guard var range = openLoss else { return }
+    openLoss = nil
+    range.end = max(range.begin, time)
+    sink.consume(range)
+  }
+
+  /// Lets a fibril feel the losses since its last event. They are not spread to all fibrils when they happen: a million
+  /// may be waiting.
+  mutating func settle(
+    _ index: Dictionary<UInt64, FibrilTrack>.Index, _ fibril: UInt64, _ sink: inout some TimelineSink
+  ) {
+    let first = Int(fibrils.values[index].losses)
+    guard first < losses.count else { return }
+    let replayFrom = fibrils.values[index].replayFrom
+    fibrils.values[index].losses = UInt32(truncatingIfNeeded: losses.count)
+    guard let loss = losses[first...].first(where: { $0.end > replayFrom }) else { return }
+    fibrils.values[index].flags.remove([.fresh, .woken])
+    fibrils.values[index].flags.insert(.loss)
+    guard fibrils.values[index].state != .unknown, !fibrils.values[index].flags.contains(.dead) else { return }
+    fibrils.values[index].enter(.unknown, at: loss.time, fibril, task, &sink)
+  }
+
+  // MARK: Ends
+
+  /// Closes everything: the trace ends, or the task does (then its root has had its end, and what is left was given up).
+  mutating func finish(
+    at time: UInt64, taskStops: Bool, _ sink: inout some TimelineSink
+  ) {
+    endLoss(at: time, &sink)
+    for fibril in fibrils.keys.sorted() {
+      guard let index = fibrils.index(forKey: fibril) else { continue }
+      settle(index, fibril, &sink)
+      let track = fibrils.values[index]
+      if track.flags.contains(.dead) { continue }
+      let isOpenEnded = !(taskStops && track.kind == .root)
+      fibrils.values[index].close(at: time, fibril, task, isOpenEnded: isOpenEnded, &sink)
+      if track.kind == .call {
+        let isLost = track.state == .unknown && track.flags.contains(.loss)
+        sink.consume(
+          callSlice(
+            track, fibril, end: isLost ? track.begin : max(time, track.begin), isLost ? .lost : .unfinished,
+            isInline: false))
+      }
+    }
+    fibrils = [:]
+    closeSlice(at: time, isOpenEnded: !taskStops, &sink)
+  }
+
+  func callSlice(_ track: FibrilTrack, _ fibril: UInt64, end: UInt64, _ ending: CallEnding, isInline: Bool) -> CallSlice
+  {
+    let begin = min(max(track.submitted, start), end)
+    return CallSlice(
+      fibril: fibril, task: task,
+      parent: FibrilLabel(fibril: track.parent, kind: track.parentKind, name: track.parentName), call: track.call,
+      begin: begin, end: end, since: track.submitted, ending: ending, isInline: isInline,
+      hasLoss: track.flags.contains(.loss))
+  }
+
+  /// Forgets a fibril, and gives memory back when most are gone.
+  mutating func remove(_ index: Dictionary<UInt64, FibrilTrack>.Index) {
+    fibrils.remove(at: index)
+    guard fibrils.capacity > 4096, fibrils.count < fibrils.capacity / 8 else { return }
+    var smaller = [UInt64: FibrilTrack](minimumCapacity: fibrils.count * 2)
+    for (fibril, track) in fibrils { smaller[fibril] = track }
+    fibrils = smaller
+  }
+}
