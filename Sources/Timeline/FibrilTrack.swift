@@ -13,7 +13,8 @@ struct FibrilTrack {
   var parent: UInt64
   /// When it was submitted, as far as is known.
   var submitted: UInt64
-  /// Events numbered below this are older than the snapshot the fibril was taken from.
+  /// The snapshot's next number: an event below it is older than what the snapshot shows, the one with this number may
+  /// be what it shows.
   var replayFrom: UInt64 = 0
   /// Who woke it last, and when, until the flow is told.
   var waker: UInt64 = 0
@@ -33,7 +34,7 @@ struct FibrilTrack {
 
   struct Flags: OptionSet {
     var rawValue: UInt8
-    /// From a snapshot, and no event has changed it yet: the first may repeat what the snapshot showed.
+    /// As the snapshot showed it: no event has come yet.
     static let fresh = Flags(rawValue: 1)
     /// A wake was seen whose flow has not been told.
     static let woken = Flags(rawValue: 2)
@@ -41,7 +42,7 @@ struct FibrilTrack {
     static let pended = Flags(rawValue: 4)
     /// Records were lost while it lived.
     static let loss = Flags(rawValue: 8)
-    /// The snapshot showed it as torn down: only its teardown may still come.
+    /// As the snapshot showed it: torn down. It has no slices, unless an older event comes.
     static let dead = Flags(rawValue: 16)
     /// Its submit was seen, or a snapshot told when it was.
     static let submitKnown = Flags(rawValue: 32)
@@ -97,6 +98,29 @@ struct FibrilTrack {
           runnableTime: runnableTime, switchTime: begin))
     }
     begin = end
+  }
+
+  /// The first event turns out to be older than what the snapshot showed, or to be just that: until now the fibril was in
+  /// another state.
+  mutating func correctSnapshot(to state: SliceState) {
+    self.state = state
+    since = begin
+    reason = .none
+    object = 0
+    flags.subtract([.fresh, .dead])
+  }
+
+  /// What the snapshot showed holds only from `time` on: before it something was lost.
+  mutating func hideSnapshot(
+    until time: UInt64, _ fibril: UInt64, _ task: UInt64, _ sink: inout some TimelineSink
+  ) {
+    guard time > begin, !flags.contains(.dead) else { return }
+    var shown = self
+    correctSnapshot(to: .unknown)
+    close(at: time, fibril, task, isOpenEnded: false, &sink)
+    shown.begin = begin
+    if shown.state != .blocked { shown.since = begin }
+    self = shown
   }
 
   /// The fibril turns out to have run ever since its open runnable slice began: it was woken before its task had

@@ -2,65 +2,31 @@
 
 import TraceEvents
 
-typealias FibrilIndex = Dictionary<UInt64, FibrilTrack>.Index
-
 extension TaskTrack {
-  /// Applies one event of this task; a loss is not one.
+  /// Applies one event of this task: any but its start, its stop and a loss.
   mutating func apply(_ event: Event, _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink) {
-    if case .wake(let fibril, let byTask, let byFibril) = event.body {
-      endLoss(at: max(event.time, clock), &sink)
-      wake(fibril, byTask, byFibril, event.number, at: max(event.time, start), &statistics, &sink)
-      return
-    }
-    clock = max(clock, event.time)
+    // A wake has its waker's time: it says nothing of how late it is in this task.
+    if case .wake = event.body {} else { clock = max(clock, event.time) }
     endLoss(at: clock, &sink)
+    let number = event.number
     switch event.body {
     case .submitCall(let fibril, let parent, let call):
-      submit(fibril, parent, call: call, entry: 0, name: 0, event.number, &statistics, &sink)
+      submit(fibril, parent, call: call, entry: 0, name: 0, number, &statistics, &sink)
     case .submitClosure(let fibril, let parent, let entry, let name):
-      submit(fibril, parent, call: nil, entry: entry, name: name, event.number, &statistics, &sink)
+      submit(fibril, parent, call: nil, entry: entry, name: name, number, &statistics, &sink)
     case .switch(let previous, let next, let previousState):
-      if previous != 0 { leave(previous, previousState, event.number, &statistics, &sink) }
-      var label = FibrilLabel.none
-      if next != 0 { label = run(next, event.number, &statistics, &sink) }
-      turn(to: label, number: event.number, at: clock, &sink)
+      let from = label(of: previous)
+      if previous != 0 { leave(previous, previousState, number, &statistics, &sink) }
+      if next != 0 { run(next, number, &statistics, &sink) }
+      turn(from: from, to: label(of: next), at: clock, &sink)
     case .block(let fibril, let reason, let object, _):
-      block(fibril, reason, object, event.number, &statistics, &sink)
+      block(fibril, reason, object, number, &statistics, &sink)
+    case .wake(let fibril, let byTask, let byFibril):
+      wake(fibril, byTask, byFibril, number, at: max(event.time, start), &statistics, &sink)
     case .teardown(let fibril, let result):
-      teardown(fibril, result, event.number, &statistics, &sink)
-    case .taskStart, .taskStop, .wake, .lost: break
+      teardown(fibril, result, number, &statistics, &sink)
+    case .taskStart, .taskStop, .lost: break
     }
-  }
-
-  /// The fibril's track, made right for an event numbered `number`; nil if the event is older than its snapshot.
-  /// A fibril that was never seen is taken in as UNKNOWN.
-  private mutating func track(
-    _ fibril: UInt64, _ number: UInt64, _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
-  ) -> FibrilIndex? {
-    if let index = fibrils.index(forKey: fibril) {
-      if number < fibrils.values[index].replayFrom { return nil }
-      settle(index, fibril, &sink)
-      return index
-    }
-    let begin = losses.last?.time ?? start
-    let track = FibrilTrack(
-      kind: .unknown, name: 0, parent: 0, state: .unknown, begin: begin,
-      losses: UInt32(truncatingIfNeeded: losses.count))
-    add(track, fibril, entry: 0, at: begin, &statistics, &sink)
-    return fibrils.index(forKey: fibril)
-  }
-
-  mutating func add(
-    _ track: FibrilTrack, _ fibril: UInt64, entry: UInt64, at time: UInt64, _ statistics: inout TimelineStatistics,
-    _ sink: inout some TimelineSink
-  ) {
-    fibrils[fibril] = track
-    if track.flags.contains(.dead) { return }
-    if track.kind != .root { statistics.fibrils &+= 1 }
-    sink.announce(
-      FibrilAnnouncement(
-        label: track.label(fibril), task: task, parent: track.parent, entry: entry,
-        call: track.kind == .call ? track.call : nil, time: time))
   }
 
   private mutating func enter(
@@ -69,30 +35,25 @@ extension TaskTrack {
     fibrils.values[index].enter(state, at: clock, fibril, task, &sink)
   }
 
-  /// Takes back "no event yet" and says whether it was so.
-  private mutating func takeFresh(_ index: FibrilIndex) -> Bool {
-    let wasFresh = fibrils.values[index].flags.contains(.fresh)
-    fibrils.values[index].flags.remove(.fresh)
-    return wasFresh
-  }
-
   /// The event shows that the fibril is running. If it was woken before its task had switched away from it, no switch
   /// said so.
-  private mutating func ran(_ index: FibrilIndex, _ fibril: UInt64) {
-    if fibrils.values[index].state == .runnable, running == fibril { fibrils.values[index].correctRunnableToRunning() }
+  private mutating func ran(_ index: FibrilIndex, _ fibril: UInt64, _ number: UInt64) {
+    if fibrils.values[index].state == .runnable, running(at: number) == fibril,
+      !fibrils.values[index].flags.contains(.fresh)
+    {
+      fibrils.values[index].correctRunnableToRunning()
+    }
   }
 
   private mutating func submit(
     _ fibril: UInt64, _ parent: UInt64, call: UInt32?, entry: UInt64, name: UInt32, _ number: UInt64,
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
   ) {
+    var isAnnounced = false
     if let index = fibrils.index(forKey: fibril) {
-      // Only a snapshot can have told of it before.
-      if number >= fibrils.values[index].replayFrom {
-        settle(index, fibril, &sink)
-        _ = takeFresh(index)
-      }
-      return
+      // A snapshot told of it, but it begins only here.
+      guard fibrils.values[index].flags.contains(.fresh) else { return }
+      isAnnounced = !fibrils.values[index].flags.contains(.dead)
     }
     var track = FibrilTrack(
       kind: call == nil ? .closure : .call, name: name, parent: parent, state: call == nil ? .runnable : .created,
@@ -101,22 +62,22 @@ extension TaskTrack {
     track.flags = .submitKnown
     if let index = fibrils.index(forKey: parent) {
       settle(index, parent, &sink)
-      ran(index, parent)
+      ran(index, parent, number)
       track.parentName = fibrils.values[index].name
       track.parentKind = fibrils.values[index].kind
     }
-    add(track, fibril, entry: entry, at: clock, &statistics, &sink)
+    if isAnnounced {
+      fibrils[fibril] = track
+    } else {
+      add(track, fibril, entry: entry, at: clock, &statistics, &sink)
+    }
   }
 
   private mutating func run(
     _ fibril: UInt64, _ number: UInt64, _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
-  ) -> FibrilLabel {
-    guard let index = track(fibril, number, &statistics, &sink) else {
-      return fibrils[fibril]?.label(fibril) ?? FibrilLabel(fibril: fibril, kind: .unknown)
-    }
-    _ = takeFresh(index)
+  ) {
+    let index = track(fibril, number, was: .runnable, becomes: .running, &statistics, &sink)
     if fibrils.values[index].state != .running { enter(.running, index, fibril, &sink) }
-    return fibrils.values[index].label(fibril)
   }
 
   private mutating func leave(
@@ -124,19 +85,21 @@ extension TaskTrack {
     _ sink: inout some TimelineSink
   ) {
     // The teardown came before the switch away.
-    if state == .dead, fibrils.index(forKey: fibril) == nil { return }
-    guard let index = track(fibril, number, &statistics, &sink) else { return }
-    _ = takeFresh(index)
+    if state == .dead, fibrils[fibril]?.flags.contains(.dead) ?? true { return }
+    // Its block came before this, and perhaps before the trace.
+    if state == .blocked, let shown = fibrils[fibril], shown.flags.contains(.fresh), shown.state == .blocked { return }
+    let index = track(
+      fibril, number, was: state == .blocked ? .unknown : .running, becomes: state == .runnable ? .runnable : nil,
+      &statistics, &sink)
     switch (state, fibrils.values[index].state) {
     case (.dead, _):
       // Its teardown was lost.
-      if !fibrils.values[index].flags.contains(.dead) {
-        fibrils.values[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
-        remove(index)
-      }
+      fibrils.values[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
+      remove(index)
     case (.runnable, .runnable), (.blocked, .blocked): break
     case (.blocked, .runnable): break  // Woken between its block and this switch.
-    case (.blocked, .unknown) where fibrils.values[index].flags.contains(.woken): enter(.runnable, index, fibril, &sink)
+    case (.blocked, .unknown) where fibrils.values[index].flags.contains(.woken):
+      enter(.runnable, index, fibril, &sink)
     case (.runnable, _): enter(.runnable, index, fibril, &sink)
     case (.blocked, _): enter(.blocked, index, fibril, &sink)
     default: enter(.unknown, index, fibril, &sink)
@@ -147,18 +110,12 @@ extension TaskTrack {
     _ fibril: UInt64, _ reason: BlockReason, _ object: UInt64, _ number: UInt64,
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
   ) {
-    guard let index = track(fibril, number, &statistics, &sink) else { return }
-    let wasFresh = takeFresh(index)
-    fibrils.values[index].flags.insert(.pended)
-    if wasFresh, fibrils.values[index].state == .blocked, fibrils.values[index].reason == reason,
-      fibrils.values[index].object == object
-    {
-      return
-    }
-    ran(index, fibril)
+    let index = track(fibril, number, was: .running, becomes: .blocked, &statistics, &sink)
+    ran(index, fibril, number)
     enter(.blocked, index, fibril, &sink)
     fibrils.values[index].reason = reason
     fibrils.values[index].object = object
+    fibrils.values[index].flags.insert(.pended)
   }
 
   private mutating func wake(
@@ -166,9 +123,18 @@ extension TaskTrack {
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
   ) {
     // A wake of a fibril that is gone, or not known yet, is not the event that brings it (back) to life.
-    guard let index = fibrils.index(forKey: fibril), number >= fibrils.values[index].replayFrom else { return }
+    guard let index = fibrils.index(forKey: fibril) else { return }
     settle(index, fibril, &sink)
-    let wasFresh = takeFresh(index)
+    if fibrils.values[index].flags.contains(.fresh) {
+      let shown = fibrils.values[index]
+      let isOlder = number < shown.replayFrom
+      if shown.flags.contains(.dead), !isOlder { return }
+      fibrils.values[index].flags.remove(.fresh)
+      // A runnable fibril can be woken again: perhaps this is the wake that made it so, perhaps not.
+      if isOlder || (number == shown.replayFrom && shown.state == .runnable) {
+        correctSnapshot(index, fibril, to: .unknown, &statistics, &sink)
+      }
+    }
     let track = fibrils.values[index]
     switch track.state {
     case .blocked:
@@ -176,16 +142,13 @@ extension TaskTrack {
         statistics.note(call: number, duration: time - min(time, track.since), caller: track.label(fibril))
       }
     case .unknown:
-      // It may be running, and the wake be one that it takes with its next block.
-      let mayRun =
-        running == nil && track.kind != .call && !(UInt64(byTask) == task && byFibril != 0 && byFibril != fibril)
-      if mayRun || running == fibril {
+      // If it may be running now, the wake may be one that it takes when it blocks next.
+      let current = running(at: number)
+      let isByOther = byTask == task && byFibril != 0 && byFibril != fibril
+      if current == fibril || (current == nil && track.kind != .call && !isByOther) {
         note(waker: byFibril, byTask, at: time, index)
         return
       }
-    case .runnable where wasFresh:
-      note(waker: byFibril, byTask, at: time, index)
-      return
     case .runnable, .running, .created: return
     }
     fibrils.values[index].enter(.runnable, at: time, fibril, task, &sink)
@@ -204,24 +167,22 @@ extension TaskTrack {
     _ fibril: UInt64, _ result: Int64, _ number: UInt64, _ statistics: inout TimelineStatistics,
     _ sink: inout some TimelineSink
   ) {
-    guard let index = track(fibril, number, &statistics, &sink) else { return }
-    let flags = fibrils.values[index].flags
-    if !flags.contains(.dead) {
-      ran(index, fibril)
-      if fibrils.values[index].kind != .call || !flags.isDisjoint(with: [.pended, .loss]) {
-        fibrils.values[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
-      }
-      let track = fibrils.values[index]
-      if track.kind == .call {
-        let isInline = flags.isDisjoint(with: [.pended, .loss]) && liesWithinSlice(ofParent: track)
-        let slice = callSlice(track, fibril, end: max(clock, track.begin), .returned(result), isInline: isInline)
-        sink.consume(slice)
-        if flags.contains(.submitKnown) {
-          statistics.note(call: track.call, duration: slice.end - min(slice.end, slice.since), caller: slice.parent)
-        }
+    let index = track(fibril, number, was: .running, becomes: nil, &statistics, &sink)
+    ran(index, fibril, number)
+    let mayPend = !fibrils.values[index].flags.isDisjoint(with: [.pended, .loss])
+    if fibrils.values[index].kind != .call || mayPend {
+      fibrils.values[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
+    }
+    let track = fibrils.values[index]
+    if track.kind == .call {
+      let slice = callSlice(
+        track, fibril, end: max(clock, track.begin), .returned(result),
+        isInline: !mayPend && liesWithinSlice(ofParent: track))
+      sink.consume(slice)
+      if track.flags.contains(.submitKnown) {
+        statistics.note(call: track.call, duration: slice.end - min(slice.end, slice.since), caller: slice.parent)
       }
     }
-    // Closing told the sink only: the index is still good.
     remove(index)
   }
 

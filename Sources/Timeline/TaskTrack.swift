@@ -13,18 +13,20 @@ struct TaskTrack {
   private(set) var activity: TaskActivity
   /// Where the open task slice begins.
   private var begin: UInt64
-  /// Switches numbered below this are older than the snapshot.
-  private let replayFrom: UInt64
-  /// No switch has changed what the snapshot showed.
+  /// The snapshot's next number.
+  let replayFrom: UInt64
+  /// As the snapshot showed it: no switch has come yet.
   private var isFresh: Bool
   var fibrils: [UInt64: FibrilTrack] = [:]
   private(set) var losses: [Loss] = []
   /// The latest loss, as long as nothing has come after it.
   private var openLoss: LostRange?
 
-  /// The last time known before a gap in the records, and the number behind the gap.
+  /// A gap in the records: the last time known before it and the first after it, and the numbers that it spans.
   struct Loss {
     var time: UInt64
+    var endTime: UInt64
+    var first: UInt64
     var end: UInt64
   }
 
@@ -39,13 +41,20 @@ struct TaskTrack {
     clock = start
   }
 
-  /// The fibril that runs; 0 when asleep; nil when not known.
-  var running: UInt64? {
-    switch activity {
+  /// The fibril that runs when the event of this number happens; 0 when asleep; nil when not known.
+  func running(at number: UInt64) -> UInt64? {
+    // The snapshot is of a later moment, perhaps.
+    if isFresh, number < replayFrom { return nil }
+    return switch activity {
     case .running(let label): label.fibril
     case .asleep: 0
     case .unknown: nil
     }
+  }
+
+  /// Whether the activity is that this fibril runs.
+  func shows(running fibril: UInt64) -> Bool {
+    if case .running(let label) = activity { label.fibril == fibril } else { false }
   }
 
   // MARK: The task's own slices
@@ -63,12 +72,13 @@ struct TaskTrack {
     begin = end
   }
 
-  /// The task changes from what it does to another fibril (`.none`: to sleep).
-  mutating func turn(to next: FibrilLabel, number: UInt64, at time: UInt64, _ sink: inout some TimelineSink) {
-    guard number >= replayFrom else { return }
-    let repeatsSnapshot = isFresh && running == next.fibril
+  /// The task changes from one fibril to another; fibril 0 is sleep.
+  mutating func turn(
+    from previous: FibrilLabel, to next: FibrilLabel, at time: UInt64, _ sink: inout some TimelineSink
+  ) {
+    // Whatever the snapshot showed, and whenever it was taken: this was so until the first switch.
+    if isFresh { activity = previous.fibril == 0 ? .asleep : .running(previous) }
     isFresh = false
-    if repeatsSnapshot { return }
     become(next.fibril == 0 ? .asleep : .running(next), at: time, &sink)
   }
 
@@ -76,7 +86,7 @@ struct TaskTrack {
 
   mutating func lose(records: UInt64, from number: UInt64, at time: UInt64, _ sink: inout some TimelineSink) {
     let (sum, overflow) = number.addingReportingOverflow(records)
-    let loss = Loss(time: max(time, start), end: overflow ? .max : sum)
+    let loss = Loss(time: max(time, start), endTime: max(time, start), first: number, end: overflow ? .max : sum)
     if var range = openLoss {
       range.records &+= records
       openLoss = range
@@ -85,9 +95,10 @@ struct TaskTrack {
       openLoss = LostRange(task: task, threadID: threadID, records: records, begin: loss.time, end: loss.time)
       losses.append(loss)
     }
-    guard loss.end > replayFrom, activity != .unknown else { return }
+    // What the snapshot showed may have come about within the gap.
+    if isFresh, replayFrom >= number { activity = .unknown }
     isFresh = false
-    become(.unknown, at: loss.time, &sink)
+    if activity != .unknown { become(.unknown, at: loss.time, &sink) }
   }
 
   /// Something came after the loss: it has an end.
@@ -95,23 +106,8 @@ struct TaskTrack {
     guard var range = openLoss else { return }
     openLoss = nil
     range.end = max(range.begin, time)
+    losses[losses.count - 1].endTime = range.end
     sink.consume(range)
-  }
-
-  /// Lets a fibril feel the losses since its last event. They are not spread to all fibrils when they happen: a million
-  /// may be waiting.
-  mutating func settle(
-    _ index: Dictionary<UInt64, FibrilTrack>.Index, _ fibril: UInt64, _ sink: inout some TimelineSink
-  ) {
-    let first = Int(fibrils.values[index].losses)
-    guard first < losses.count else { return }
-    let replayFrom = fibrils.values[index].replayFrom
-    fibrils.values[index].losses = UInt32(truncatingIfNeeded: losses.count)
-    guard let loss = losses[first...].first(where: { $0.end > replayFrom }) else { return }
-    fibrils.values[index].flags.remove([.fresh, .woken])
-    fibrils.values[index].flags.insert(.loss)
-    guard fibrils.values[index].state != .unknown, !fibrils.values[index].flags.contains(.dead) else { return }
-    fibrils.values[index].enter(.unknown, at: loss.time, fibril, task, &sink)
   }
 
   // MARK: Ends
@@ -148,14 +144,5 @@ struct TaskTrack {
       parent: FibrilLabel(fibril: track.parent, kind: track.parentKind, name: track.parentName), call: track.call,
       begin: begin, end: end, since: track.submitted, ending: ending, isInline: isInline,
       hasLoss: track.flags.contains(.loss))
-  }
-
-  /// Forgets a fibril, and gives memory back when most are gone.
-  mutating func remove(_ index: Dictionary<UInt64, FibrilTrack>.Index) {
-    fibrils.remove(at: index)
-    guard fibrils.capacity > 4096, fibrils.count < fibrils.capacity / 8 else { return }
-    var smaller = [UInt64: FibrilTrack](minimumCapacity: fibrils.count * 2)
-    for (fibril, track) in fibrils { smaller[fibril] = track }
-    fibrils = smaller
   }
 }

@@ -7,34 +7,32 @@ extension Timeline {
     fibril.isRoot ? .root : fibril.isCall ? .call : .closure
   }
 
-  /// The track that goes on from the snapshot; nil if the snapshot does not know the fibril's state and it is no more.
-  func track(
-    of fibril: FibrilSnapshot, in snapshot: ProcessSnapshot, parent: FibrilLabel?, running: UInt64?
-  ) -> FibrilTrack? {
+  /// The track that goes on from the snapshot. `isRunning`: the task's own entry says so.
+  func track(of fibril: FibrilSnapshot, parent: FibrilLabel?, isRunning: Bool) -> FibrilTrack {
     // An entry that kept changing is right about a fibril that was running all the time. Of any other the state is not
-    // known, and all events may be replayed on that.
-    let isSure = !fibril.changedWhileRead || (fibril.state == .running && running == fibril.fibril)
+    // known.
+    let isSure = !fibril.changedWhileRead || (fibril.state == .running && isRunning)
     let state = isSure ? sliceState(of: fibril) : .unknown
-    // The table stamps blocks, wakes and submits, not switches: only of a blocked fibril `since` is the state's.
-    let begin = state == .blocked ? max(start, fibril.since) : max(start, snapshot.time, fibril.since)
     var track = FibrilTrack(
-      kind: Self.kind(of: fibril), name: fibril.name, parent: fibril.parent, state: state, begin: begin, losses: 0)
+      kind: Self.kind(of: fibril), name: fibril.name, parent: fibril.parent, state: state, begin: start, losses: 0)
     track.flags = .fresh
     if isSure { track.replayFrom = fibril.nextNumber }
+    // The table stamps blocks, wakes and submits, not switches: of a fibril that runs, or yielded, it would not be true.
     if state == .blocked {
-      track.since = fibril.since
+      track.since = fibril.since == 0 ? start : fibril.since
       track.reason = fibril.reason
       track.object = fibril.object
     }
     if fibril.isCall {
+      let isSubmitKnown = isSure && fibril.since != 0
       track.call = fibril.call ?? 0
-      track.submitted = fibril.since == 0 ? begin : fibril.since
+      track.submitted = isSubmitKnown ? fibril.since : start
       track.parentName = parent?.name ?? 0
       track.parentKind = parent?.kind ?? .unknown
-      // It was caught on its way: whatever it does, it is not inline from here on.
-      track.flags.formUnion(isSure && fibril.since != 0 ? [.pended, .submitKnown] : .pended)
+      // It was caught on its way: it is not one that was done inside its submit.
+      track.flags.formUnion(isSubmitKnown ? [.pended, .submitKnown] : .pended)
     }
-    if fibril.state == .dead, isSure { track.flags.insert(.dead) }
+    if isSure, fibril.state == .dead { track.flags.insert(.dead) }
     return track
   }
 

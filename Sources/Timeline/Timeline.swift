@@ -23,8 +23,11 @@ public struct Timeline {
     self.start = start
   }
 
-  /// Takes in the tasks and fibrils that were there already. Must come before the first event; the events begin at or
-  /// before the moment at which the table was read.
+  /// Takes in the tasks and fibrils that were there already. Must come before the first event.
+  ///
+  /// What the table shows is taken to have been so at the start of the trace, unless the fibril's first event says
+  /// otherwise. So every change since the start must be among the events: first the probes are attached, then the start
+  /// is noted, then the table is read, of each task first its next number.
   public mutating func begin(with snapshot: ProcessSnapshot, into sink: inout some TimelineSink) {
     precondition(tasks.isEmpty, "a snapshot comes before all events")
     let labels = Dictionary(
@@ -35,15 +38,16 @@ public struct Timeline {
       _ = add(
         TaskTrack(
           task: task.task, threadID: task.threadID, activity: task.running == 0 ? .asleep : .running(running),
-          begin: max(start, snapshot.time), start: start, replayFrom: task.nextNumber),
-        at: max(start, snapshot.time), &sink)
+          begin: start, start: start, replayFrom: task.nextNumber),
+        at: start, &sink)
     }
     for fibril in snapshot.fibrils {
-      guard fibril.fibril != 0, let index = taskIndex[fibril.task], tasks[index].fibrils[fibril.fibril] == nil,
-        let track = track(of: fibril, in: snapshot, parent: labels[fibril.parent], running: tasks[index].running)
-      else { continue }
+      guard fibril.fibril != 0, let index = taskIndex[fibril.task], tasks[index].fibrils[fibril.fibril] == nil else {
+        continue
+      }
       tasks[index].add(
-        track, fibril.fibril, entry: fibril.entry, at: track.begin, &statistics, &sink)
+        track(of: fibril, parent: labels[fibril.parent], isRunning: tasks[index].shows(running: fibril.fibril)),
+        fibril.fibril, entry: fibril.entry, at: start, &statistics, &sink)
     }
   }
 
