@@ -32,7 +32,7 @@ import TraceEvents
 
   @Test(arguments: seeds) func attachedInTheMiddle(seed: UInt64) {
     var model = Model(task: 1, seed: seed)
-    for _ in 0..<(100 + Int(seed)) { model.step() }
+    for _ in 0..<(100 + Int(seed % 100)) { model.step() }
     let first = model.events.count
     let start = model.time
     let snapshot = readTable(&model)
