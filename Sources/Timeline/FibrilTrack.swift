@@ -114,7 +114,7 @@ struct FibrilTrack {
   mutating func hideSnapshot(
     until time: UInt64, _ fibril: UInt64, _ task: UInt64, _ sink: inout some TimelineSink
   ) {
-    guard time > begin, !flags.contains(.dead) else { return }
+    guard time > begin else { return }
     var shown = self
     correctSnapshot(to: .unknown)
     close(at: time, fibril, task, isOpenEnded: false, &sink)

@@ -41,7 +41,9 @@ extension TaskTrack {
     _ sink: inout some TimelineSink
   ) {
     let wasDead = fibrils.values[index].flags.contains(.dead)
-    fibrils.values[index].correctSnapshot(to: state)
+    // Of one that was dead already, a loss leaves open when it began to be what it was before.
+    fibrils.values[index].correctSnapshot(
+      to: wasDead && fibrils.values[index].flags.contains(.loss) ? .unknown : state)
     if wasDead { announce(fibrils.values[index], fibril, entry: 0, at: start, &statistics, &sink) }
   }
 
@@ -74,11 +76,14 @@ extension TaskTrack {
     fibrils.values[index].losses = UInt32(truncatingIfNeeded: losses.count)
     for loss in losses[first...] {
       // The table was read after the task's next number was: it knows better than the records before that.
+      if fibrils.values[index].flags.contains(.dead) {
+        fibrils.values[index].flags.insert(.loss)
+        return
+      }
       if fibrils.values[index].flags.contains(.fresh), loss.end <= max(fibrils.values[index].replayFrom, replayFrom) {
         fibrils.values[index].hideSnapshot(until: loss.endTime, fibril, task, &sink)
         continue
       }
-      if fibrils.values[index].flags.contains(.dead) { return }
       if fibrils.values[index].flags.contains(.fresh), fibrils.values[index].replayFrom >= loss.first {
         // What the snapshot showed may have come about within the gap.
         fibrils.values[index].correctSnapshot(to: .unknown)

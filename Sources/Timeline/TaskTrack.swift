@@ -86,7 +86,9 @@ struct TaskTrack {
 
   mutating func lose(records: UInt64, from number: UInt64, at time: UInt64, _ sink: inout some TimelineSink) {
     let (sum, overflow) = number.addingReportingOverflow(records)
-    let loss = Loss(time: max(time, start), endTime: max(time, start), first: number, end: overflow ? .max : sum)
+    // The last record may have been a wake, whose time is older than what is known.
+    let known = max(time, clock)
+    let loss = Loss(time: known, endTime: known, first: number, end: overflow ? .max : sum)
     if var range = openLoss {
       range.records &+= records
       openLoss = range
