@@ -188,7 +188,7 @@ extension TaskTrack {
 
   /// The call began within the open slice of its parent, in which it ends now.
   private func liesWithinSlice(ofParent call: FibrilTrack) -> Bool {
-    guard let parent = fibrils[call.parent] else { return false }
+    guard let parent = fibrils[call.parent], !parent.flags.contains(.dead) else { return false }
     return (parent.state == .running || parent.state == .unknown) && parent.begin <= call.begin
   }
 }
