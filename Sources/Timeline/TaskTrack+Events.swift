@@ -16,6 +16,7 @@ extension TaskTrack {
       submit(fibril, parent, call: nil, entry: entry, name: name, number, &statistics, &sink)
     case .switch(let previous, let next, let previousState):
       let from = label(of: previous)
+      end(at: clock, &sink)
       if previous != 0 { leave(previous, previousState, number, &statistics, &sink) }
       if next != 0 { run(next, number, &statistics, &sink) }
       turn(from: from, to: label(of: next), at: clock, &sink)
@@ -169,6 +170,11 @@ extension TaskTrack {
   ) {
     let index = track(fibril, number, was: .running, becomes: nil, &statistics, &sink)
     ran(index, fibril, number)
+    if fibrils.values[index].state == .running, running(at: number) == fibril {
+      end(at: clock, &sink)
+      ending = fibril
+      return
+    }
     let mayPend = !fibrils.values[index].flags.isDisjoint(with: [.pended, .loss])
     if fibrils.values[index].kind != .call || mayPend {
       fibrils.values[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)

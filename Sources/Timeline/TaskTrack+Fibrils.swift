@@ -96,6 +96,15 @@ extension TaskTrack {
     }
   }
 
+  /// Ends the fibril that is being torn down, if one is.
+  mutating func end(at time: UInt64, _ sink: inout some TimelineSink) {
+    guard let fibril = ending else { return }
+    ending = nil
+    guard let index = fibrils.index(forKey: fibril) else { return }
+    fibrils.values[index].close(at: time, fibril, task, isOpenEnded: false, &sink)
+    remove(index)
+  }
+
   /// Forgets a fibril, and gives memory back when most are gone.
   mutating func remove(_ index: FibrilIndex) {
     fibrils.remove(at: index)

@@ -18,6 +18,8 @@ struct TaskTrack {
   /// As the snapshot showed it: no switch has come yet.
   private var isFresh: Bool
   var fibrils: [UInt64: FibrilTrack] = [:]
+  /// The running fibril, after its teardown: it runs on, and wakes others, until the switch away from it.
+  var ending: UInt64?
   private(set) var losses: [Loss] = []
   /// The latest loss, as long as nothing has come after it.
   private var openLoss: LostRange?
@@ -97,6 +99,7 @@ struct TaskTrack {
       openLoss = LostRange(task: task, threadID: threadID, records: records, begin: loss.time, end: loss.time)
       losses.append(loss)
     }
+    end(at: known, &sink)
     // What the snapshot showed may have come about within the gap.
     if isFresh, replayFrom >= number { activity = .unknown }
     isFresh = false
@@ -119,6 +122,7 @@ struct TaskTrack {
     at time: UInt64, taskStops: Bool, _ sink: inout some TimelineSink
   ) {
     endLoss(at: time, &sink)
+    end(at: time, &sink)
     for fibril in fibrils.keys.sorted() {
       guard let index = fibrils.index(forKey: fibril) else { continue }
       settle(index, fibril, &sink)

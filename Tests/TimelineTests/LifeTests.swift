@@ -32,6 +32,22 @@ import TraceEvents
     #expect(task.recorder.fibrils[1].label.name == 1)
   }
 
+  @Test func runsUntilTheSwitchAwayFromIt() {
+    var task = OneTask()
+    task.start()
+    task.at(10, .spawn(2), .block(1, .join, 2), .park(1, 2))
+    task.at(20, .end(2))
+    task.at(22, .wake(1, by: 2))
+    task.at(24, .leave(2, 1))
+    task.at(30, .spawn(3), .yield(1, 3))
+    task.at(40, .end(3))
+    task.at(45, .lost(records: 1))
+    task.finish(at: 50)
+    #expect(task.recorder.track(2) == ["runnable 10-10", "running 10-24"])
+    #expect(task.recorder.flows(to: 1) == ["2 22 -> 24"])
+    #expect(task.recorder.track(3) == ["runnable 30-30", "running 30-45"])
+  }
+
   @Test func statistics() {
     var task = OneTask()
     task.start()
