@@ -58,13 +58,11 @@ extension ChromeExporter {
     }
     beginEvent("b", fibrilProcess, call.parent.fibril)
     append(",\"ts\":", time: call.begin)
-    writer.append(",\"id\":")
-    writer.append(decimal: call.fibril)
+    appendID(call.fibril)
     appendCall(call)
     beginEvent("e", fibrilProcess, call.parent.fibril)
     append(",\"ts\":", time: call.end)
-    writer.append(",\"id\":")
-    writer.append(decimal: call.fibril)
+    appendID(call.fibril)
     writer.append(",\"cat\":\"call\",\"name\":\"")
     writer.append(names.name(ofCall: call.call))
     writer.append("\"")
@@ -136,13 +134,20 @@ extension ChromeExporter {
 
   private mutating func appendUnknownCall(_ slice: StateSlice) {
     for (phase, time) in [("b", slice.begin), ("e", slice.end)] {
-      beginEvent(phase, fibrilProcess, 0)
+      beginEvent(phase, fibrilProcess, fibrilProcess)
       append(",\"ts\":", time: time)
-      writer.append(",\"id\":\"unknown ")
-      writer.append(decimal: slice.label.fibril)
-      writer.append("\",\"cat\":\"call\",\"name\":\"UNKNOWN\"")
+      appendID(slice.label.fibril, "unknown ")
+      writer.append(",\"cat\":\"call\",\"name\":\"UNKNOWN\"")
       endEvent()
     }
+  }
+
+  /// An asynchronous event's id, which holds in its process.
+  private mutating func appendID(_ fibril: UInt64, _ prefix: String = "") {
+    writer.append(",\"id2\":{\"local\":\"")
+    writer.append(prefix)
+    writer.append(decimal: fibril)
+    writer.append("\"}")
   }
 
   private mutating func appendReason(_ reason: BlockReason, _ object: UInt64) {
