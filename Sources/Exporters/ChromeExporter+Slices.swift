@@ -26,7 +26,7 @@ extension ChromeExporter {
       if slice.state == .unknown { appendUnknownCall(slice) }
       return
     }
-    beginEvent("X", fibrilProcess, slice.label.fibril)
+    beginEvent("X", fibrilProcess, Self.thread(ofFibril: slice.label.fibril))
     appendTimes(slice.begin, slice.end)
     writer.append(",\"cat\":\"fibril\",\"name\":\"")
     switch slice.state {
@@ -51,16 +51,16 @@ extension ChromeExporter {
   /// A slice inside that of the parent if the call was inline, else an asynchronous pair.
   public mutating func consume(_ call: CallSlice) {
     if call.isInline {
-      beginEvent("X", fibrilProcess, call.parent.fibril)
+      beginEvent("X", fibrilProcess, Self.thread(ofFibril: call.parent.fibril))
       appendTimes(call.begin, call.end)
       appendCall(call)
       return
     }
-    beginEvent("b", fibrilProcess, call.parent.fibril)
+    beginEvent("b", fibrilProcess, Self.thread(ofFibril: call.parent.fibril))
     append(",\"ts\":", time: call.begin)
     appendID(call.fibril)
     appendCall(call)
-    beginEvent("e", fibrilProcess, call.parent.fibril)
+    beginEvent("e", fibrilProcess, Self.thread(ofFibril: call.parent.fibril))
     append(",\"ts\":", time: call.end)
     appendID(call.fibril)
     writer.append(",\"cat\":\"call\",\"name\":\"")
@@ -73,13 +73,13 @@ extension ChromeExporter {
   public mutating func consume(_ flow: WakeFlow) {
     let id = nextFlow()
     let hasWaker = flow.waker != 0
-    beginEvent("s", fibrilProcess, hasWaker ? flow.waker : flow.woken.fibril)
+    beginEvent("s", fibrilProcess, Self.thread(ofFibril: hasWaker ? flow.waker : flow.woken.fibril))
     append(",\"ts\":", time: hasWaker ? flow.wakeTime : flow.runnableTime)
     writer.append(",\"id\":")
     writer.append(decimal: id)
     writer.append(",\"cat\":\"wake\",\"name\":\"wake\"")
     endEvent()
-    beginEvent("f", fibrilProcess, flow.woken.fibril)
+    beginEvent("f", fibrilProcess, Self.thread(ofFibril: flow.woken.fibril))
     append(",\"ts\":", time: flow.switchTime)
     writer.append(",\"id\":")
     writer.append(decimal: id)

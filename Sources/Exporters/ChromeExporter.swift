@@ -83,11 +83,12 @@ public struct ChromeExporter: Exporter {
   /// A fibril becomes a thread of the process that shows fibrils; a call does not.
   public mutating func announce(_ fibril: FibrilAnnouncement) {
     if fibril.label.kind == .call { return }
-    beginEvent("M", fibrilProcess, fibril.label.fibril)
+    let thread = Self.thread(ofFibril: fibril.label.fibril)
+    beginEvent("M", fibrilProcess, thread)
     writer.append(",\"name\":\"thread_name\",\"args\":{\"name\":\"")
     append(fibril.label)
     writer.append("\"}}")
-    sort(fibrilProcess, fibril.label.fibril, order: fibril.label.fibril)
+    sort(fibrilProcess, thread, order: fibril.label.fibril)
   }
 
   private mutating func sort(_ process: UInt64, _ thread: UInt64, order: UInt64) {
@@ -100,7 +101,12 @@ public struct ChromeExporter: Exporter {
 
   /// A task's thread; one whose thread is not known gets a number that no thread has.
   static func thread(ofTask task: UInt64, _ threadID: UInt32) -> UInt64 {
-    threadID != 0 ? UInt64(threadID) : fibrilProcessOffset + (task & 0xFFFF_FFFF)
+    threadID != 0 ? UInt64(threadID) : fibrilProcessOffset + (task & 0x3FFF_FFFF)
+  }
+
+  /// A fibril's thread. Perfetto knows no thread ids of more than 32 bits and would put all such on one thread.
+  static func thread(ofFibril fibril: UInt64) -> UInt64 {
+    UInt64(UInt32(truncatingIfNeeded: fibril))
   }
 
   // MARK: Parts of an event

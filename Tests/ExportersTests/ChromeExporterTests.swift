@@ -110,6 +110,7 @@ import TraceEvents
       (3, [.block(fibril: most, reason: BlockReason(rawValue: .max), object: most, deadline: most)]))
     let all = try events(story.chromeJSON(until: 1e12))
     #expect(all.contains { ($0["name"] as? String) == "system call \(UInt32.max)" })
+    #expect(all.allSatisfy { ($0["tid"] as? UInt64 ?? 0) <= UInt32.max }, "Perfetto takes no more")
   }
 
   // MARK: Reading back
