@@ -48,17 +48,21 @@ let package = Package(
     .systemLibrary(name: "CLibbpf", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
     .systemLibrary(name: "CLibelf", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
     .systemLibrary(name: "CLibdw", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
+    .target(name: "CSystemCalls"),
     swift("TraceEvents", ["CFibrilContract"]),
     swift("ELFNotes", ["CLibelf"]),
     swift("BPFObjects", plugins: ["CompileBPF"]),
     swift("BPFLoader", ["BPFObjects", "CLibbpf", "CFibrilContract", "ELFNotes", "TraceEvents"]),
     swift("Timeline", ["TraceEvents"]),
     swift("Exporters", ["Timeline", "TraceEvents"]),
-    swift("Inspection", ["CFibrilContract", "ELFNotes", "TraceEvents"]),
+    swift("Inspection", ["CFibrilContract", "CSystemCalls", "ELFNotes", "TraceEvents"]),
     swift("Symbols", ["CLibdw"]),
     command(
       "FibrilCLI",
-      ["BPFLoader", "ELFNotes", "Exporters", "Inspection", "Symbols", "Timeline", "TraceEvents", argumentParser]),
+      [
+        "BPFLoader", "CSystemCalls", "ELFNotes", "Exporters", "Inspection", "Symbols", "Timeline", "TraceEvents",
+        argumentParser,
+      ]),
 
     command("treewalk", ["Fibril", argumentParser], path: "Examples/treewalk"),
     command("fibril-workload", ["Fibril", argumentParser], path: "Examples/fibril-workload"),

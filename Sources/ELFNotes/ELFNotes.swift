@@ -68,6 +68,15 @@ public enum ELFNotes {
     return nil
   }
 
+  /// The virtual address, as linked, that the file's first byte has or would have; nil if nothing of
+  /// the file is loaded. What a process adds to all addresses is the difference to where it lies.
+  ///
+  /// Throws `ELFError` where the file cannot be read or is no sound 64-bit ELF file.
+  public static func imageBase(inFile path: String) throws(ELFError) -> UInt64? {
+    let first = try ELFFile(path: path).segments().first { $0.type == UInt32(PT_LOAD) }
+    return first.map { $0.virtualAddress &- $0.fileOffset }
+  }
+
   private static func fileOffset(_ address: UInt64, _ segments: [Segment]) -> UInt64? {
     for segment in segments where segment.type == UInt32(PT_LOAD) && address >= segment.virtualAddress {
       let distance = address - segment.virtualAddress

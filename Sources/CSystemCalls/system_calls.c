@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading another process, and the probes of what this machine allows. */
+#define _GNU_SOURCE
+#include "system_calls.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/io_uring.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define GUARD_INSTALL 102     /* MADV_GUARD_INSTALL, Linux 6.13 */
+#define UPROBE_MULTI 48       /* BPF_TRACE_UPROBE_MULTI, Linux 6.6 */
+#define RESERVE_DYNPTR 198    /* bpf_ringbuf_reserve_dynptr, Linux 5.19 */
+#define DISCARD_DYNPTR 200    /* bpf_ringbuf_discard_dynptr */
+#define RING_BYTES 65536      /* a multiple of every page size */
+
+ssize_t fibril_read_process(pid_t pid, const struct iovec *local, size_t local_count, const struct iovec *remote,
+			    size_t remote_count)
+{
+	ssize_t count = process_vm_readv(pid, local, local_count, remote, remote_count, 0);
+	return count < 0 ? -errno : count;
+}
+
+static int bpf(int command, union bpf_attr *attr)
+{
+	int result = (int)syscall(SYS_bpf, command, attr, sizeof *attr);
+	return result < 0 ? -errno : result;
+}
+
+static int load(const struct bpf_insn *instructions, uint32_t count, uint32_t attach_type)
+{
+	union bpf_attr attr;
+	memset(&attr, 0, sizeof attr);
+	attr.prog_type = BPF_PROG_TYPE_KPROBE;
+	attr.expected_attach_type = attach_type;
+	attr.insns = (uintptr_t)instructions;
+	attr.insn_cnt = count;
+	attr.license = (uintptr_t)"GPL";
+	return bpf(BPF_PROG_LOAD, &attr);
+}
+
+static const struct bpf_insn return_zero[] = {
+	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+	{.code = BPF_JMP | BPF_EXIT},
+};
+
+static int closed(int fd)
+{
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+int fibril_probe_bpf_program(void)
+{
+	return closed(load(return_zero, 2, 0));
+}
+
+int fibril_probe_bpf_dynptr(void)
+{
+	union bpf_attr attr;
+	memset(&attr, 0, sizeof attr);
+	attr.map_type = BPF_MAP_TYPE_RINGBUF;
+	attr.max_entries = RING_BYTES;
+	int ring = bpf(BPF_MAP_CREATE, &attr);
+	if (ring < 0)
+		return ring;
+	const struct bpf_insn instructions[] = {
+		/* r1 = ring, r2 = bytes, r3 = flags, r4 = the dynptr on the stack */
+		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = ring},
+		{.code = 0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_4, .src_reg = BPF_REG_10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_4, .imm = -16},
+		{.code = BPF_JMP | BPF_CALL, .imm = RESERVE_DYNPTR},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -16},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2},
+		{.code = BPF_JMP | BPF_CALL, .imm = DISCARD_DYNPTR},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int result = closed(load(instructions, sizeof instructions / sizeof instructions[0], 0));
+	close(ring);
+	return result;
+}
+
+/*
+ * The words of union bpf_attr for BPF_LINK_CREATE of a uprobe_multi link, which older headers lack:
+ * program, target, attach type, flags, path, offsets, reference counts, cookies, count and flags, pid.
+ */
+struct uprobe_multi_attr {
+	uint32_t program, target, attach_type, flags;
+	uint64_t path, offsets, reference_counts, cookies;
+	uint32_t count, uprobe_flags, pid, reserved;
+};
+
+int fibril_probe_uprobe_multi(void)
+{
+	int program = load(return_zero, 2, UPROBE_MULTI);
+	if (program < 0)
+		return program;
+	uint64_t offset = 0;
+	struct uprobe_multi_attr attr = {
+		.program = (uint32_t)program,
+		.attach_type = UPROBE_MULTI,
+		.path = (uintptr_t)"/",
+		.offsets = (uintptr_t)&offset,
+		.count = 1,
+	};
+	/* A kernel that knows these links looks at the path, and a directory has no probes. */
+	int result = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof attr) < 0 ? -errno : 0;
+	close(program);
+	return result == -EBADF ? 0 : result;
+}
+
+int fibril_probe_io_uring(void)
+{
+	struct io_uring_params parameters;
+	memset(&parameters, 0, sizeof parameters);
+	int fd = (int)syscall(SYS_io_uring_setup, 4, &parameters);
+	return fd < 0 ? -errno : closed(fd);
+}
+
+int fibril_probe_guard_pages(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	int result = madvise(memory, page, GUARD_INSTALL) < 0 ? -errno : 0;
+	munmap(memory, page);
+	return result;
+}

@@ -1,0 +1,68 @@
+// Where a live process keeps its fibril table: the module with the table's note, as it is loaded.
+internal import ELFNotes
+internal import Glibc
+
+/// A file that a process has mapped, and where.
+public struct Module: Equatable, Sendable {
+  /// As it was called when it was mapped.
+  public var name: String
+  /// Where this process can open the very file, even if it is deleted or in another mount namespace.
+  public var file: String
+  /// The address of the file's first byte in the process.
+  public var base: UInt64
+  /// From the first to the last mapping.
+  public var addresses: Range<UInt64>
+}
+
+extension MemoryMap {
+  /// The files that hold code, in the order of their addresses.
+  public func modules(ofProcess process: Int32) -> [Module] {
+    var modules: [Module] = []
+    var isFirst: [String: Int] = [:]
+    var hasCode: Set<Int> = []
+    for mapping in mappings where mapping.inode != 0 {
+      let key = "\(mapping.device) \(mapping.inode)"
+      if mapping.fileOffset == 0, isFirst[key] == nil || hasCode.contains(isFirst[key]!) == false {
+        isFirst[key] = modules.count
+        modules.append(
+          Module(
+            name: mapping.path, file: Self.file(of: mapping, process), base: mapping.addresses.lowerBound,
+            addresses: mapping.addresses))
+      }
+      guard let index = isFirst[key] else { continue }
+      modules[index].addresses = modules[index].addresses.lowerBound..<mapping.addresses.upperBound
+      if mapping.isExecutable { hasCode.insert(index) }
+    }
+    return modules.indices.filter { hasCode.contains($0) }.map { modules[$0] }
+  }
+
+  /// /proc/PID/map_files leads to the mapped file itself but wants CAP_CHECKPOINT_RESTORE; the other
+  /// ways are right if they lead to the same inode.
+  private static func file(of mapping: Mapping, _ process: Int32) -> String {
+    let bounds = mapping.addresses
+    let mapped =
+      "/proc/\(process)/map_files/\(String(bounds.lowerBound, radix: 16))-\(String(bounds.upperBound, radix: 16))"
+    if inode(mapped) == mapping.inode { return mapped }
+    let executable = "/proc/\(process)/exe"
+    if inode(executable) == mapping.inode { return executable }
+    let named = "/proc/\(process)/root\(mapping.path)"
+    if inode(named) == mapping.inode { return named }
+    return mapping.path
+  }
+
+  private static func inode(_ path: String) -> UInt64? {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+  }
+
+  /// The address of `struct fibril_root` in each module that has a table. Files that cannot be read
+  /// as ELF files are passed over: a process maps what it likes.
+  func tableRoots(in modules: [Module]) -> [UInt64] {
+    modules.compactMap { module in
+      guard let address = try? ELFNotes.tableNote(inFile: module.file),
+        let imageBase = try? ELFNotes.imageBase(inFile: module.file)
+      else { return nil }
+      return address &- imageBase &+ module.base
+    }
+  }
+}
