@@ -49,7 +49,7 @@ let package = Package(
     .systemLibrary(name: "CLibelf", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
     .systemLibrary(name: "CLibdw", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
     .target(name: "CSystemCalls"),
-    swift("TraceEvents", ["CFibrilContract"]),
+    swift("TraceEvents", ["CFibrilContract", "CSystemCalls"]),
     swift("ELFNotes", ["CLibelf"]),
     swift("BPFObjects", plugins: ["CompileBPF"]),
     swift("BPFLoader", ["BPFObjects", "CLibbpf", "CFibrilContract", "ELFNotes", "TraceEvents"]),

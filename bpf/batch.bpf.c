@@ -17,11 +17,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define PAGE 4096ull
 #define RECORD sizeof(struct fibril_record)
 
-/* Set before loading; the verifier drops the branches they rule out. */
-const volatile __u32 only_tgid;       /* 0: whatever the attachment lets through */
-const volatile __u64 namespace_device; /* the PID namespace that only_tgid is meant in, */
-const volatile __u64 namespace_inode;  /* 0: the first one */
-const volatile bool may_sleep;
+/* The verifier drops the branches that these rule out. */
+const volatile struct fibril_batch_settings settings;
 
 /* Batches whose task found no place in `unplaced` either. */
 __u64 uncounted;
@@ -46,12 +43,13 @@ static __always_inline bool is_wanted(__u32 tgid)
 {
 	struct bpf_pidns_info inside;
 
-	if (!only_tgid)
+	if (!settings.only_tgid)
 		return true;
-	if (!namespace_inode)
-		return tgid == only_tgid;
-	return !bpf_get_ns_current_pid_tgid(namespace_device, namespace_inode, &inside, sizeof(inside)) &&
-	       inside.tgid == only_tgid;
+	if (!settings.namespace_inode)
+		return tgid == settings.only_tgid;
+	return !bpf_get_ns_current_pid_tgid(settings.namespace_device, settings.namespace_inode, &inside,
+					    sizeof(inside)) &&
+	       inside.tgid == settings.only_tgid;
 }
 
 static __always_inline void count_unplaced(__u64 task, __u64 first, __u64 records)
@@ -160,7 +158,7 @@ static __always_inline int on_batch(__u64 task, const void *records, __u64 bytes
 		return 0;
 	if (bytes <= FIBRIL_BATCH_MAX_BYTES && bytes % RECORD == 0) {
 		error = place(&batch, records);
-		if (error == -EFAULT && may_sleep) {
+		if (error == -EFAULT && settings.may_sleep) {
 			fault_in(records, batch.bytes);
 			error = place(&batch, records);
 		}

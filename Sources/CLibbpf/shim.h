@@ -1,4 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libbpf, and the one kernel interface of its field that libbpf 1.1 has no call for. */
 #pragma once
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* BPF_TRACE_UPROBE_MULTI, from Linux 6.6 on; a program needs it as its expected attach type. */
+#define TRACER_ATTACH_UPROBE_MULTI 48
+
+/*
+ * Attaches a program to `count` places of a file by one link. `semaphores` are offsets in the file
+ * too, 0 where a site has none; `process` 0 is every process. Returns the link's descriptor, or -1
+ * with errno.
+ */
+static inline int tracer_link_uprobe_multi(int program, const char *path, const unsigned long *offsets,
+					   const unsigned long *semaphores, unsigned int count, unsigned int process)
+{
+	/* As `link_create` and its `uprobe_multi` stand in the kernel's union bpf_attr. */
+	struct {
+		__u32 program, target, attach_type, flags;
+		__u64 path, offsets, semaphores, cookies;
+		__u32 count, probe_flags, process, reserved;
+	} attributes;
+
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.program = (__u32)program;
+	attributes.attach_type = TRACER_ATTACH_UPROBE_MULTI;
+	attributes.path = (__u64)(unsigned long)path;
+	attributes.offsets = (__u64)(unsigned long)offsets;
+	attributes.semaphores = (__u64)(unsigned long)semaphores;
+	attributes.count = count;
+	attributes.process = process;
+	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
+}

@@ -21,6 +21,16 @@ struct fibril_batch {
 
 FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch) == 24, "the records behind it are 8-byte aligned");
 
+/* Set before the program is loaded. */
+struct fibril_batch_settings {
+	__u64 namespace_device; /* the PID namespace that only_tgid is meant in; */
+	__u64 namespace_inode;  /* 0: the first one */
+	__u32 only_tgid;        /* 0: whatever the attachment lets through */
+	__u32 may_sleep;        /* loaded as a sleepable program */
+};
+
+FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch_settings) == 24, "the loader writes it");
+
 /* What of a task could not be placed; keyed by task. */
 struct fibril_unplaced {
 	__u64 records;

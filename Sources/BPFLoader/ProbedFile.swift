@@ -1,0 +1,126 @@
+// Which files of a process hold fibril's probes, and whether those may be attached to.
+public import ELFNotes
+internal import Glibc
+public import TraceEvents
+
+/// A file with sites of the probe `batch`, under a name by which this process can open it.
+public struct ProbedFile: Equatable, Sendable {
+  public let path: String
+  public let sites: [ProbeSite]
+
+  static let provider = "fibril"
+  /// The probe that carries records.
+  static let probe = "batch"
+
+  /// The file at `path`, for a process that is about to execute it.
+  ///
+  /// Throws `BPFError` if it cannot be read, has no probes or unsafe ones.
+  public init(path: String) throws(BPFError) {
+    let action = "trace \(path)"
+    let sites: [ProbeSite]
+    do {
+      sites = try Self.sites(path)
+    } catch {
+      throw BPFError(action, cause: "\(error)")
+    }
+    guard !sites.isEmpty else { throw Self.noProbes(action) }
+    try self.init(path: path, sites: sites, action)
+  }
+
+  /// The files that a process has mapped for execution and that hold the probes; never none.
+  ///
+  /// Deleted files and those of another mount namespace are found too. Throws `BPFError` if there
+  /// is none, if its probes are unsafe, or if the process may not be looked into.
+  public static func all(of process: ProcessFolder) throws(BPFError) -> [ProbedFile] {
+    let action = "attach to process \(process.processID)"
+    errno = 0
+    guard let maps = contentsOfProcFile(process.path + "/maps", limit: 1 << 26) else {
+      // A kernel thread has no mappings at all, which is no error.
+      if errno != 0 { throw BPFError(action, errno: errno) }
+      throw noProbes(action)
+    }
+    var seen: Set<Substring> = []
+    var files: [ProbedFile] = []
+    for mapping in maps.split(separator: "\n").compactMap({ ExecutableMapping($0) }) {
+      // Whatever else is mapped, and may be no ELF file, is not the concern here.
+      guard seen.insert(mapping.file).inserted, let path = mapping.openablePath(in: process),
+        let sites = try? sites(path), !sites.isEmpty
+      else { continue }
+      try files.append(ProbedFile(path: path, sites: sites, action))
+    }
+    guard !files.isEmpty else { throw noProbes(action) }
+    return files
+  }
+
+  /// The arguments lie where the machine's calling convention puts them, and nowhere else.
+  var argumentsAreInCallingOrder: Bool {
+    sites.allSatisfy { site in
+      let places = site.arguments.split(separator: " ").map { $0.hasPrefix("-") ? $0.dropFirst() : $0 }
+      return places.prefix(4).elementsEqual(Self.callingOrder, by: ==)
+    }
+  }
+
+  private init(path: String, sites: [ProbeSite], _ action: String) throws(BPFError) {
+    self.path = path
+    self.sites = sites
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw BPFError(action, errno: errno, detail: path) }
+    defer { close(descriptor) }
+    for site in sites {
+      let length = Self.emptyInstruction.count
+      var bytes = [UInt8](repeating: 0, count: length)
+      let count = unsafe pread(descriptor, &bytes, length, Int(truncatingIfNeeded: site.fileOffset))
+      // From Linux 6.18 on a longer nop of x86 is patched into a call, which overwrites the red zone.
+      guard count == length, bytes == Self.emptyInstruction else {
+        throw BPFError(
+          action, cause: "the probe at offset \(site.fileOffset) of \(path) is no \(length)-byte nop, which is unsafe",
+          remedy: "rebuild it with the probe sites of the Fibril library or of fibril_probes.h")
+      }
+    }
+  }
+
+  private static func sites(_ path: String) throws(ELFError) -> [ProbeSite] {
+    try ELFNotes.probeSites(inFile: path, provider: provider).filter { $0.name == probe }
+  }
+
+  private static func noProbes(_ action: String) -> BPFError {
+    BPFError(
+      action, cause: "the binary has no fibril probes", remedy: "link the Fibril library or include fibril_probes.h")
+  }
+
+  #if arch(arm64)
+    private static let callingOrder: [Substring] = ["8@x0", "8@x1", "8@x2", "8@x3"]
+    private static let emptyInstruction: [UInt8] = [0x1f, 0x20, 0x03, 0xd5]
+  #else
+    private static let callingOrder: [Substring] = ["8@%rdi", "8@%rsi", "8@%rdx", "8@%rcx"]
+    private static let emptyInstruction: [UInt8] = [0x90]
+  #endif
+}
+
+/// A line of /proc/PID/maps that maps a file for execution.
+private struct ExecutableMapping {
+  /// `START-END`, in the kernel's own spelling.
+  let range: Substring
+  /// Device and inode.
+  let file: Substring
+  let path: Substring
+
+  init?(_ line: Substring) {
+    // "55e0a000-55e0b000 r-xp 00001000 fe:01 1234    /path with spaces"
+    let fields = line.split(separator: " ", maxSplits: 5)
+    guard fields.count == 6, fields[1].contains("x"), fields[4] != "0" else { return nil }
+    range = fields[0]
+    file = line[fields[3].startIndex..<fields[4].endIndex]
+    path = fields[5].drop { $0 == " " }
+    guard path.hasPrefix("/") else { return nil }
+  }
+
+  /// A name under which the file opens although it may be deleted or lie in another mount namespace.
+  func openablePath(in process: ProcessFolder) -> String? {
+    let executable = process.path + "/exe"
+    if let target = targetOfProcLink(executable), target == path { return executable }
+    // map_files needs CAP_CHECKPOINT_RESTORE.
+    return ["/map_files/\(range)", "/root\(path)"].map { process.path + $0 }
+      .first { unsafe access($0, R_OK) == 0 }
+  }
+}
