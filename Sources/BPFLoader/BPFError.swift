@@ -38,6 +38,13 @@ public struct BPFError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// There is no process of this id.
+  public static func noSuchProcess(_ process: Int32) -> BPFError {
+    BPFError(
+      "attach to process \(process)", cause: "there is no such process",
+      remedy: "`fibril list` shows those that can be traced")
+  }
+
   static let rightsRemedy = "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"
 
   public var description: String {

@@ -31,6 +31,7 @@ public final class TraceSession {
 
   public let processID: Int32
   private let files: [ProbedFile]
+  private let ringBytes: Int
   private let action: String
   private let batches: BatchDecoder
   private var attachment: Attachment?
@@ -49,7 +50,6 @@ public final class TraceSession {
     batches.clock.add(.now())
     ringBytes = options.ringBytes
   }
-  private let ringBytes: Int
 
   /// Attaches to the probes. Records made from now on are collected, and none from before.
   ///
@@ -79,10 +79,6 @@ public final class TraceSession {
 
   /// Readable when there is much to collect; wait for it no longer than 100 ms.
   public var pollDescriptor: Int32 { attachment?.ring.descriptor ?? -1 }
-
-  /// The buffers have not been found yet: the process is young. Look again soon, for what it leaves
-  /// behind can be read only if it was found while it lived.
-  public var awaitsBuffers: Bool { buffers == nil }
 
   /// Delivers what has come in, and what sleeping tasks keep in their buffers.
   public func collect<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) {

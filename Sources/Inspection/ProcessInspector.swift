@@ -55,6 +55,9 @@ public struct ProcessInspector {
     table.read(command: command, wantsStacks: wantsStacks, onFibril: onFibril)
   }
 
+  /// The names from an index on that there are by now; none once the process is gone.
+  public func names(from first: Int) -> [String] { table.names(from: first) }
+
   /// A process's name as the kernel has it; empty if there is no such process.
   public static func command(ofProcess process: Int32) -> String {
     guard case .success(let text) = ProcFile.read("/proc/\(process)/comm") else { return "" }

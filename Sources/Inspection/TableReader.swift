@@ -101,7 +101,7 @@ public struct TableReader<Memory: MemoryReader> {
     inspection.snapshot.fibrils = entries.fibrils
     inspection.problems += entries.problems
     // Names last: the table only grows, so every index that was seen is in it.
-    inspection.snapshot.names = readNames(&inspection.problems)
+    inspection.snapshot.names = names(from: 0, &inspection.problems)
     inspection.snapshot.time = monotonicNanoseconds()
     return inspection
   }
@@ -134,11 +134,19 @@ public struct TableReader<Memory: MemoryReader> {
     }
   }
 
-  private func readNames(_ problems: inout [String]) -> [String] {
+  /// The names from an index on that there are by now. What exists of the table never changes.
+  public func names(from first: Int) -> [String] {
+    var problems: [String] = []
+    return names(from: first, &problems)
+  }
+
+  private func names(from first: Int, _ problems: inout [String]) -> [String] {
     // Names were added since the root was first read.
     let root = memory.read(fibril_root.self, at: rootAddress) ?? root
     let count = min(Int(root.name_count), TableLimit.names)
-    let ranges = structures(at: root.names, count: count, step: self.root.name_bytes, as: fibril_name.self)
+    guard first < count else { return [] }
+    let start = root.names &+ UInt64(first) &* UInt64(self.root.name_bytes)
+    let ranges = structures(at: start, count: count - first, step: self.root.name_bytes, as: fibril_name.self)
     var names: [String] = []
     var rest = ranges[...]
     while !rest.isEmpty {
@@ -147,10 +155,10 @@ public struct TableReader<Memory: MemoryReader> {
       let copy = memory.read(part)
       for index in part.indices {
         guard copy[index].count == part[index].count else {
-          problems.append("names from number \(names.count) on cannot be read")
+          problems.append("names from number \(first + names.count) on cannot be read")
           return names
         }
-        names.append(names.isEmpty ? "" : String(decoding: copy[index].prefix { $0 != 0 }, as: UTF8.self))
+        names.append(first + names.count == 0 ? "" : String(decoding: copy[index].prefix { $0 != 0 }, as: UTF8.self))
       }
     }
     return names

@@ -1,0 +1,56 @@
+// A file that a command writes its results to, or standard output.
+internal import Glibc
+
+/// Why a result could not be written.
+struct OutputError: Error, CustomStringConvertible {
+  var path: String
+  var errno: Int32
+
+  var description: String {
+    let cause = unsafe String(cString: strerror(errno))
+    let remedy =
+      switch errno {
+      case ENOSPC, EDQUOT: "; free some space, or write to another place with -o"
+      case EPIPE: "; whoever read it has gone"
+      default: "; choose another file with -o"
+      }
+    return "cannot write \(path): \(cause)\(remedy)"
+  }
+}
+
+/// An open file for writing. `-` is standard output.
+final class OutputFile {
+  let path: String
+  private let descriptor: Int32
+  private let isStandardOutput: Bool
+
+  /// Opens or creates the file and leaves what it holds until `begin`. Throws `OutputError`.
+  init(path: String) throws(OutputError) {
+    isStandardOutput = path == "-"
+    self.path = isStandardOutput ? "standard output" : path
+    descriptor = isStandardOutput ? STDOUT_FILENO : unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw OutputError(path: path, errno: errno) }
+  }
+
+  deinit {
+    if !isStandardOutput { Glibc.close(descriptor) }
+  }
+
+  /// Throws away what a regular file held before.
+  func begin() throws(OutputError) {
+    var status = stat()
+    guard !isStandardOutput, unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
+    guard ftruncate(descriptor, 0) == 0 else { throw OutputError(path: path, errno: errno) }
+  }
+
+  /// Writes all of `bytes`. Throws `OutputError`.
+  func write(_ bytes: [UInt8]) throws(OutputError) {
+    var done = 0
+    while done < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw OutputError(path: path, errno: count < 0 ? errno : EIO) }
+      done += count
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// From a session's events to an exporter's file: a trace while it runs.
+internal import BPFLoader
+internal import Exporters
+internal import Timeline
+internal import TraceEvents
+
+/// Feeds the events of one session through a timeline into an exporter.
+struct TraceRecorder<Output: Exporter> {
+  private let session: TraceSession
+  private let names: NameSource
+  private var timeline: Timeline
+  private var output: Output
+
+  /// `start` is the beginning of the trace, CLOCK_MONOTONIC in nanoseconds.
+  init(session: TraceSession, names: NameSource, start: UInt64, output: Output) {
+    self.session = session
+    self.names = names
+    self.output = output
+    timeline = Timeline(start: start)
+  }
+
+  /// Takes in the fibrils that were there before the trace. Comes before the first `collect`.
+  mutating func begin(with snapshot: ProcessSnapshot) throws {
+    timeline.begin(with: snapshot, into: &output)
+    try check()
+  }
+
+  /// Takes in what has come in. Throws the error that writing the output met.
+  mutating func collect() throws {
+    // A name is older than the events that mention it, and its process may be gone before they come.
+    names.refresh()
+    try session.collect { events in try consume(events) }
+  }
+
+  /// Ends the trace and the output, and says what they come to.
+  mutating func finish() throws -> TraceSummary {
+    names.refresh()
+    let totals = try session.finish { events in try consume(events) }
+    let end = ClockPair.now().nanoseconds
+    timeline.finish(at: end, into: &output)
+    try output.finalise()
+    return TraceSummary(statistics: timeline.statistics, lost: totals.lost, nanoseconds: end - timeline.start)
+  }
+
+  private mutating func consume(_ events: [Event]) throws {
+    for event in events { timeline.consume(event, into: &output) }
+    try check()
+  }
+
+  private func check() throws {
+    if let failure = output.failure { throw failure }
+  }
+}
+
+/// An exporter that writes nothing: what counts is what the timeline counts.
+struct NoOutput: Exporter {
+  var failure: (any Error)? { nil }
+  mutating func announce(_ task: TaskAnnouncement) {}
+  mutating func announce(_ fibril: FibrilAnnouncement) {}
+  mutating func consume(_ slice: StateSlice) {}
+  mutating func consume(_ slice: TaskSlice) {}
+  mutating func consume(_ slice: CallSlice) {}
+  mutating func consume(_ flow: WakeFlow) {}
+  mutating func consume(_ range: LostRange) {}
+  mutating func flush() {}
+  mutating func finalise() throws {}
+}

@@ -1,0 +1,78 @@
+// The loop of a trace: collect, wait, and notice its end.
+internal import BPFLoader
+internal import Exporters
+internal import Glibc
+internal import Inspection
+internal import TraceEvents
+
+/// One trace, attached and about to begin.
+struct TraceRun {
+  let target: TraceTarget
+  let session: TraceSession
+  /// CLOCK_MONOTONIC in nanoseconds.
+  let start: UInt64
+  /// In nanoseconds; nil: until the process ends.
+  let duration: UInt64?
+
+  enum Ending: Equatable {
+    case processEnded
+    case timeOver
+    case interrupted
+  }
+
+  struct Result {
+    var summary: TraceSummary
+    var ending: Ending
+  }
+
+  /// Records until the trace ends, and finishes the output. Throws what writing it met.
+  func record(into output: some Exporter, names: NameSource, until interrupts: borrowing Interrupts) throws -> Result {
+    var recorder = TraceRecorder(session: session, names: names, start: start, output: output)
+    if let held = target.held {
+      try held.release()
+    } else if let snapshot = snapshot() {
+      try recorder.begin(with: snapshot)
+    }
+    var ending: Ending?
+    while ending == nil {
+      ending = wait(interrupts)
+      if ending == nil { try recorder.collect() }
+    }
+    return Result(summary: try recorder.finish(), ending: ending ?? .processEnded)
+  }
+
+  /// The fibrils that are there already. A process that has no task yet has none.
+  private func snapshot() -> ProcessSnapshot? {
+    do {
+      let inspection = try ProcessInspector(processID: target.processID).read()
+      for problem in inspection.problems { Diagnostics.say("\(target.command): \(problem)") }
+      return inspection.snapshot
+    } catch InspectionError.noTable, InspectionError.noSuchProcess {
+      return nil
+    } catch {
+      Diagnostics.say("fibrils from before the trace are shown as unknown: \(error)")
+      return nil
+    }
+  }
+
+  /// Waits until it is time to collect; the ending if it has come.
+  private func wait(_ interrupts: borrowing Interrupts) -> Ending? {
+    let age = ClockPair.now().nanoseconds - start
+    var timeout = target.interval(atAge: age)
+    if let duration {
+      if age >= duration { return .timeOver }
+      // Rounded up: a wait that ends early would only be repeated.
+      timeout = Int32(min(UInt64(timeout), (duration - age) / 1_000_000 + 1))
+    }
+    // The kernel ignores descriptors that are negative.
+    var descriptors = [session.pollDescriptor, target.endDescriptor, interrupts.descriptor].map {
+      pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+    }
+    unsafe _ = poll(&descriptors, UInt(descriptors.count), timeout)
+    if descriptors[2].revents != 0 {
+      interrupts.acceptNext()
+      return .interrupted
+    }
+    return descriptors[1].revents != 0 || target.endDescriptor < 0 ? .processEnded : nil
+  }
+}

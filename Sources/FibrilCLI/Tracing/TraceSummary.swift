@@ -1,0 +1,58 @@
+// What a trace comes to in numbers: the summary file and the closing line.
+internal import Glibc
+internal import Timeline
+internal import TraceEvents
+
+/// A finished trace in numbers.
+struct TraceSummary {
+  var statistics: TimelineStatistics
+  /// Records that never arrived.
+  var lost: UInt64
+  var nanoseconds: UInt64
+  var cost = TracerCost.now()
+
+  /// One JSON object on one line.
+  var json: String {
+    let counts = statistics.counts
+    let fields: [(String, UInt64)] = [
+      ("events", statistics.events), ("lost", lost), ("fibrils", statistics.fibrils), ("tasks", statistics.tasks),
+      ("duration_ns", nanoseconds), ("submits", counts.submits), ("blocks", counts.blocks), ("wakes", counts.wakes),
+      ("switches", counts.switches), ("sleeps", counts.sleeps), ("resumes", counts.resumes),
+      ("teardowns", counts.teardowns), ("tracer_cpu_ns", cost.processorNanoseconds),
+      ("tracer_rss_bytes", cost.peakResidentBytes),
+    ]
+    return "{" + fields.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}\n"
+  }
+
+  /// For people.
+  var line: String {
+    """
+    \(statistics.events) events, \(lost) lost, of \(statistics.fibrils) fibrils on \(statistics.tasks) tasks \
+    in \(Self.seconds(nanoseconds)) s; the tracer took \(Self.seconds(cost.processorNanoseconds)) s of CPU time
+    """
+  }
+
+  /// With two decimals.
+  private static func seconds(_ nanoseconds: UInt64) -> String {
+    let hundredths = (nanoseconds + 5_000_000) / 10_000_000
+    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+  }
+}
+
+/// What the tracer itself has used so far.
+struct TracerCost {
+  var processorNanoseconds: UInt64
+  /// The most memory it ever held.
+  var peakResidentBytes: UInt64
+
+  static func now() -> TracerCost {
+    var usage = rusage()
+    unsafe _ = getrusage(RUSAGE_SELF.rawValue, &usage)
+    let seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec
+    let microseconds = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec
+    return TracerCost(
+      processorNanoseconds: UInt64(seconds) * 1_000_000_000 + UInt64(microseconds) * 1000,
+      // The kernel counts it in KiB.
+      peakResidentBytes: UInt64(usage.ru_maxrss) * 1024)
+  }
+}

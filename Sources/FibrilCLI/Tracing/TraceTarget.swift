@@ -1,0 +1,51 @@
+// What is traced: a process that runs already, or a command that is about to.
+internal import BPFLoader
+internal import CSystemCalls
+internal import Glibc
+internal import TraceEvents
+
+/// A process to be traced, and the files that hold its probes.
+final class TraceTarget {
+  let processID: Int32
+  let command: String
+  let files: [ProbedFile]
+  /// Readable when the process has ended; -1 if it had ended before.
+  let endDescriptor: Int32
+  /// Set if it is ours to start.
+  let held: HeldCommand?
+
+  /// A process that runs. Throws `BPFError` if it cannot be traced.
+  init(processID: Int32) throws(BPFError) {
+    guard let process = ProcessFolder(processID: processID) else { throw BPFError.noSuchProcess(processID) }
+    files = try ProbedFile.all(of: process)
+    self.processID = process.processID
+    command = String((contentsOfProcFile(process.path + "/comm", limit: 64) ?? "").prefix { $0 != "\n" })
+    held = nil
+    endDescriptor = max(-1, fibril_process_descriptor(process.processID))
+  }
+
+  /// A command that waits to be executed, with the signal mask `mask`. Throws `BPFError` if it cannot
+  /// be traced, `CommandError` if it cannot be run.
+  init(command arguments: [String], mask: sigset_t) throws {
+    let path = try HeldCommand.resolve(arguments[0])
+    files = [try ProbedFile(path: path)]
+    let held = try HeldCommand(path: path, arguments: arguments, mask: mask)
+    self.held = held
+    processID = held.processID
+    command = String(path.split(separator: "/").last ?? "")
+    endDescriptor = max(-1, fibril_process_descriptor(held.processID))
+  }
+
+  deinit {
+    if endDescriptor >= 0 { close(endDescriptor) }
+  }
+
+  /// How often to look at a process that has been traced for `age` nanoseconds, in milliseconds.
+  ///
+  /// What a process has not handed over when it ends (the names it gave last) is lost, so a young one
+  /// is looked at more often.
+  func interval(atAge age: UInt64) -> Int32 {
+    let longest: UInt64 = 100
+    return Int32(held == nil ? longest : min(longest, max(1, age / 10_000_000)))
+  }
+}
