@@ -44,7 +44,10 @@ struct EntryReader<Memory: MemoryReader> {
       }
       for first in stride(from: 0, to: entries, by: Self.batchEntries) {
         let count = min(Self.batchEntries, entries - first)
-        readBatch(at: chunk + UInt64(first) * step, count, slot, onFibril)
+        guard readBatch(at: chunk + UInt64(first) * step, count, slot, onFibril) else {
+          problems.append("a chunk of fibrils of task \(slot.task) cannot be read to its end")
+          break
+        }
       }
     }
   }
@@ -73,10 +76,10 @@ struct EntryReader<Memory: MemoryReader> {
     return nil
   }
 
-  /// Reads `count` entries that lie one behind the other.
+  /// Reads `count` entries that lie one behind the other; false if not all of them can be read.
   private mutating func readBatch(
     at address: UInt64, _ count: Int, _ slot: fibril_task_slot, _ onFibril: (FibrilSnapshot, StackCopy?) -> Void
-  ) {
+  ) -> Bool {
     let range = address..<address + UInt64(count) * step
     let before = memory.read([range])
     let entries = (0..<count).map { before.load(fibril_entry.self, from: 0, at: $0 * Int(step)) }
@@ -84,10 +87,7 @@ struct EntryReader<Memory: MemoryReader> {
     let stacks = memory.read(stackRanges)
     let after = memory.read([range])
     for (index, entry) in entries.enumerated() {
-      guard let entry else {
-        problems.append("\(count - index) fibrils of task \(slot.task) cannot be read")
-        return
-      }
+      guard let entry else { return false }
       let sequence = after.load(UInt32.self, from: 0, at: index * Int(step))
       if entry.isWhole(sequence, slot) {
         emit(entry, slot, stackRanges[index].lowerBound, stacks[index], onFibril)
@@ -95,6 +95,7 @@ struct EntryReader<Memory: MemoryReader> {
         readAgain(at: address + UInt64(index) * step, slot, onFibril)
       }
     }
+    return true
   }
 
   /// Reads one entry until it does not change meanwhile.

@@ -144,21 +144,18 @@ public struct TableReader<Memory: MemoryReader> {
     // Names were added since the root was first read.
     let root = memory.read(fibril_root.self, at: rootAddress) ?? root
     let count = min(Int(root.name_count), TableLimit.names)
-    guard first < count else { return [] }
-    let start = root.names &+ UInt64(first) &* UInt64(self.root.name_bytes)
-    let ranges = structures(at: start, count: count - first, step: self.root.name_bytes, as: fibril_name.self)
     var names: [String] = []
-    var rest = ranges[...]
-    while !rest.isEmpty {
-      let part = Array(rest.prefix(4096))
-      rest = rest.dropFirst(part.count)
-      let copy = memory.read(part)
-      for index in part.indices {
-        guard copy[index].count == part[index].count else {
-          problems.append("names from number \(first + names.count) on cannot be read")
-          return names
-        }
-        names.append(first + names.count == 0 ? "" : String(decoding: copy[index].prefix { $0 != 0 }, as: UTF8.self))
+    for batch in stride(from: first, to: count, by: 4096) {
+      let start = root.names &+ UInt64(batch) &* UInt64(self.root.name_bytes)
+      let ranges = structures(
+        at: start, count: min(4096, count - batch), step: self.root.name_bytes, as: fibril_name.self)
+      let copy = memory.read(ranges)
+      for index in ranges.indices where copy[index].count == ranges[index].count {
+        names.append(batch + index == 0 ? "" : String(decoding: copy[index].prefix { $0 != 0 }, as: UTF8.self))
+      }
+      guard first + names.count == min(batch + 4096, count) else {
+        problems.append("names from number \(first + names.count) on cannot be read")
+        break
       }
     }
     return names
