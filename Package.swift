@@ -76,7 +76,7 @@ let package = Package(
     tests("ExportersTests", ["Exporters", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),
     tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),
     tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),
-    tests("SymbolsTests", ["Symbols"]),
+    tests("SymbolsTests", ["CLibdw", "Symbols"]),
     tests(
       "LiveTests", ["FibrilCLI", "BPFLoader", "Inspection", "TraceEvents", "fibril-workload", "treewalk"]),
     tests("CommandLineTests", ["FibrilCLI", "fibril-workload"], resources: [.copy("Golden")]),

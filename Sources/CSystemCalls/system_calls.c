@@ -24,6 +24,26 @@ ssize_t fibril_read_process(pid_t pid, const struct iovec *local, size_t local_c
 	return count < 0 ? -errno : count;
 }
 
+int fibril_memory_file(const uint8_t *bytes, size_t count)
+{
+	int fd = memfd_create("fibril-module", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (count > 0) {
+		ssize_t written = write(fd, bytes, count);
+		if (written < 0 && errno != EINTR) {
+			int result = -errno;
+			close(fd);
+			return result;
+		}
+		if (written > 0) {
+			bytes += written;
+			count -= (size_t)written;
+		}
+	}
+	return fd;
+}
+
 static int bpf(int command, union bpf_attr *attr)
 {
 	int result = (int)syscall(SYS_bpf, command, attr, sizeof *attr);

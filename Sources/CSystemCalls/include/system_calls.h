@@ -26,6 +26,9 @@ static inline uint64_t fibril_time_stamp_counter(void)
 ssize_t fibril_read_process(pid_t pid, const struct iovec *local, size_t local_count, const struct iovec *remote,
 			    size_t remote_count);
 
+/* An open file without a name that holds these bytes. */
+int fibril_memory_file(const uint8_t *bytes, size_t count);
+
 /* A thread's user registers. Of frame_pointer and saved, what the ABI lets a callee change is left out. */
 struct fibril_thread_registers {
 	uint64_t pc, stack_pointer, frame_pointer;

@@ -1,0 +1,70 @@
+// A thread's registers as far as they are known, by their DWARF numbers.
+
+/// What the unwinder has to know of a processor.
+public struct Architecture: Equatable, Sendable {
+  /// DWARF numbers.
+  var stackPointer, framePointer, returnAddress: Int
+  /// The registers that a callee must preserve, the frame pointer among them.
+  var preserved: [Int]
+  /// Where the code goes on lies this far above a frame pointer, the caller's stack that far.
+  static let returnAddressOffset: UInt64 = 8
+  static let frameBytes: UInt64 = 16
+
+  /// System V ABI: rbx, rbp, r12 to r15 are preserved.
+  public static let x86_64 = Architecture(
+    stackPointer: 7, framePointer: 6, returnAddress: 16, preserved: [3, 6, 12, 13, 14, 15])
+  /// AAPCS64: x19 to x28 and x29, the frame pointer, are preserved; x30 is the return address.
+  public static let aarch64 = Architecture(
+    stackPointer: 31, framePointer: 29, returnAddress: 30, preserved: Array(19...30))
+  #if arch(x86_64)
+    /// Of the machine this runs on.
+    public static let current = x86_64
+  #else
+    /// Of the machine this runs on.
+    public static let current = aarch64
+  #endif
+}
+
+/// Registers of one frame.
+public struct Registers: Sendable {
+  /// The next instruction, or where a call returns to.
+  public var pc: UInt64
+  private var values = InlineArray<32, UInt64>(repeating: 0)
+  private var known: UInt32 = 0
+
+  /// Nothing but the program counter is known.
+  public init(pc: UInt64) { self.pc = pc }
+
+  /// By DWARF number; nil: unknown.
+  public subscript(register: Int) -> UInt64? {
+    get { register >= 0 && register < 32 && known & (1 << UInt32(register)) != 0 ? values[register] : nil }
+    set {
+      guard register >= 0, register < 32 else { return }
+      if let newValue {
+        values[register] = newValue
+        known |= 1 << UInt32(register)
+      } else {
+        known &= ~(1 << UInt32(register))
+      }
+    }
+  }
+}
+
+extension Registers {
+  /// The registers of a parked fibril, from what lies at its saved stack pointer (`enum
+  /// fibril_context`). nil where the words cannot be read.
+  public init?(savedAt stackPointer: UInt64, _ architecture: Architecture, readStack: (UInt64) -> UInt64?) {
+    // x86-64: pc, r15, r14, r13, r12, rbx, rbp; aarch64: x29, x30 (pc), x19 to x28, d8 to d15.
+    let isIntel = architecture == .x86_64
+    let layout = isIntel ? [15, 14, 13, 12, 3, 6] : Array(19...28)
+    guard let pc = readStack(stackPointer &+ (isIntel ? 0 : 8)) else { return nil }
+    self.init(pc: pc)
+    let first = stackPointer &+ (isIntel ? 8 : 16)
+    for (index, register) in layout.enumerated() {
+      guard let value = readStack(first &+ UInt64(index) * 8) else { return nil }
+      self[register] = value
+    }
+    if !isIntel { self[architecture.framePointer] = readStack(stackPointer) }
+    self[architecture.stackPointer] = stackPointer &+ (isIntel ? 56 : 160)
+  }
+}
