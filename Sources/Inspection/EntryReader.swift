@@ -6,7 +6,7 @@ internal import TraceEvents
 struct EntryReader<Memory: MemoryReader> {
   private let memory: Memory
   private let step: UInt64
-  private let clock: ClockConversion
+  private var clock: TickClock
   private let wantsStacks: Bool
   private(set) var fibrils: [FibrilSnapshot] = []
   private(set) var problems: [String] = []
@@ -17,7 +17,7 @@ struct EntryReader<Memory: MemoryReader> {
   /// Entries in one bulk copy: their stacks take 64 MiB at most.
   private static var batchEntries: Int { 1024 }
 
-  init(memory: Memory, root: fibril_root, clock: ClockConversion, wantsStacks: Bool) {
+  init(memory: Memory, root: fibril_root, clock: TickClock, wantsStacks: Bool) {
     self.memory = memory
     step = UInt64(root.fibril_bytes)
     self.clock = clock
@@ -114,7 +114,7 @@ struct EntryReader<Memory: MemoryReader> {
       last = entry
     }
     guard let last, last.id != 0 else { return }
-    var fibril = FibrilSnapshot(last, slot, clock)
+    var fibril = FibrilSnapshot(last, slot, &clock)
     fibril.changedWhileRead = true
     fibrils.append(fibril)
     onFibril(fibril, nil)
@@ -125,7 +125,7 @@ struct EntryReader<Memory: MemoryReader> {
     _ onFibril: (FibrilSnapshot, StackCopy?) -> Void
   ) {
     guard entry.id != 0 else { return }
-    let fibril = FibrilSnapshot(entry, slot, clock)
+    let fibril = FibrilSnapshot(entry, slot, &clock)
     fibrils.append(fibril)
     onFibril(fibril, stack.isEmpty ? nil : StackCopy(address: address, bytes: stack))
   }
@@ -149,13 +149,13 @@ extension fibril_entry {
 }
 
 extension FibrilSnapshot {
-  fileprivate init(_ entry: fibril_entry, _ slot: fibril_task_slot, _ clock: ClockConversion) {
+  fileprivate init(_ entry: fibril_entry, _ slot: fibril_task_slot, _ clock: inout TickClock) {
     self.init(
       fibril: entry.id, task: slot.task,
       state: entry.sequence % 2 != 0 ? .running : FibrilState(rawValue: entry.state))
     reason = state == .blocked ? BlockReason(rawValue: UInt32(entry.reason)) : .none
     object = state == .blocked ? entry.object : 0
-    since = clock.nanoseconds(entry.since)
+    since = entry.since == 0 ? 0 : clock.nanoseconds(atTicks: entry.since)
     nextNumber = entry.next_number
     parent = entry.parent
     self.entry = entry.entry

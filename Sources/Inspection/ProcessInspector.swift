@@ -58,6 +58,9 @@ public struct ProcessInspector {
   /// The names from an index on that there are by now; none once the process is gone.
   public func names(from first: Int) -> [String] { table.names(from: first) }
 
+  /// Which fibril each task runs at this moment, by the task's id; 0: none.
+  public func running() -> [UInt64: UInt64] { table.running() }
+
   /// A process's name as the kernel has it; empty if there is no such process.
   public static func command(ofProcess process: Int32) -> String {
     guard case .success(let text) = ProcFile.read("/proc/\(process)/comm") else { return "" }

@@ -23,6 +23,14 @@ public struct StackCopy: Sendable {
     self.address = address
     self.bytes = bytes
   }
+
+  /// The 64-bit word at an address; nil if it was not copied.
+  public func word(at address: UInt64) -> UInt64? {
+    let offset = address &- self.address
+    guard bytes.count >= 8, offset <= UInt64(bytes.count - 8) else { return nil }
+    // Safe: the load checks its bounds, and every pattern of bits is a number.
+    return unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)
+  }
 }
 
 /// What a table may hold at most; whatever says more is damaged.
@@ -86,8 +94,10 @@ public struct TableReader<Memory: MemoryReader> {
   public func read(
     command: String, wantsStacks: Bool = false, onFibril: (FibrilSnapshot, StackCopy?) -> Void = { _, _ in }
   ) -> Inspection {
-    let clock = ClockConversion(
-      clock: root.clock, first: ClockPair(ticks: root.clock_ticks, nanoseconds: root.clock_ns), later: .now())
+    var clock = TickClock(
+      source: root.clock == UInt64(FIBRIL_CLOCK_TSC.rawValue) ? .timeStampCounter : .monotonic)
+    clock.add(ClockPair(ticks: root.clock_ticks, nanoseconds: root.clock_ns))
+    clock.add(.now())
     var inspection = Inspection(
       snapshot: ProcessSnapshot(
         processID: processID, command: command, ident: root.ident, time: 0, runtime: text(of: root.runtime)))
@@ -102,8 +112,15 @@ public struct TableReader<Memory: MemoryReader> {
     inspection.problems += entries.problems
     // Names last: the table only grows, so every index that was seen is in it.
     inspection.snapshot.names = names(from: 0, &inspection.problems)
-    inspection.snapshot.time = monotonicNanoseconds()
+    inspection.snapshot.time = ClockPair.now().nanoseconds
     return inspection
+  }
+
+  /// Which fibril each task runs at this moment, by the task's id; 0: none.
+  public func running() -> [UInt64: UInt64] {
+    var problems: [String] = []
+    return Dictionary(
+      readSlots(&problems).map { ($0.slot.task, $0.slot.running) }, uniquingKeysWith: { first, _ in first })
   }
 
   private func readSlots(_ problems: inout [String]) -> [TaskSlot] {

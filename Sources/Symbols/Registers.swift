@@ -67,4 +67,14 @@ extension Registers {
     if !isIntel { self[architecture.framePointer] = readStack(stackPointer) }
     self[architecture.stackPointer] = stackPointer &+ (isIntel ? 56 : 160)
   }
+
+  /// Adds what is known of a thread of this machine: its frame pointer, and the other registers that
+  /// a callee preserves, by their numbers upward (aarch64: x30 first).
+  public mutating func setStack(_ stackPointer: UInt64, framePointer: UInt64?, saved: [UInt64]) {
+    let architecture = Architecture.current
+    self[architecture.stackPointer] = stackPointer
+    self[architecture.framePointer] = framePointer
+    let numbers = architecture == .x86_64 ? [3, 12, 13, 14, 15] : [30] + Array(19...28)
+    for (number, value) in zip(numbers, saved) { self[number] = value }
+  }
 }

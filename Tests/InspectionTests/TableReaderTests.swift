@@ -149,26 +149,3 @@ import TraceEvents
     #expect(throws: InspectionError.noTable(4711)) { try process.inspect() }
   }
 }
-
-@Suite struct ClockConversionTests {
-  @Test func ticksBecomeNanosecondsByTwoPairs() {
-    let conversion = ClockConversion(
-      clock: UInt64(FIBRIL_CLOCK_TSC.rawValue), first: ClockPair(ticks: 3000, nanoseconds: 1_000_000),
-      later: ClockPair(ticks: 3_003_000, nanoseconds: 2_000_000))
-    #expect(conversion.nanoseconds(3000) == 1_000_000)
-    #expect(conversion.nanoseconds(1_503_000) == 1_500_000)
-    #expect(conversion.nanoseconds(6_003_000) == 3_000_000)
-    #expect(conversion.nanoseconds(0) == 0)
-  }
-
-  @Test func nonsenseConvertsToSomeTime() {
-    let clock = UInt64(FIBRIL_CLOCK_TSC.rawValue)
-    let backwards = ClockConversion(
-      clock: clock, first: ClockPair(ticks: 9, nanoseconds: 9), later: ClockPair(ticks: 5, nanoseconds: 5))
-    #expect(backwards.nanoseconds(.max) == 5)
-    let steep = ClockConversion(
-      clock: clock, first: ClockPair(ticks: 1, nanoseconds: 1), later: ClockPair(ticks: 2, nanoseconds: UInt64.max / 2))
-    #expect(steep.nanoseconds(UInt64.max / 2) == UInt64.max / 2)
-    #expect(ClockConversion(clock: 77, first: ClockPair(ticks: 1, nanoseconds: 1), later: .now()).nanoseconds(5) == 5)
-  }
-}

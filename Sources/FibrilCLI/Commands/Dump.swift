@@ -1,5 +1,53 @@
+// `fibril dump`: sysrq-t for the fibrils of a process.
 internal import ArgumentParser
+internal import Glibc
+internal import Inspection
+internal import TraceEvents
 
 struct Dump: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Dump.")
+  static let configuration = CommandConfiguration(
+    abstract: "Show what every fibril of a process is doing, and its stack.",
+    discussion: """
+      The process is neither stopped nor changed. It has to belong to you, or you need root or
+      CAP_SYS_PTRACE.
+
+      Each fibril has one line and its call trace, the innermost function first:
+
+        state   R runs or could run, S is blocked, Z has ended and waits to be joined
+        stack   bytes of its stack that were never used
+        age     time since it was submitted, blocked or was woken
+        ?       in front of a function: found by searching the stack, it may be wrong
+
+      EXAMPLES:
+        fibril dump -p 4711                 all fibrils
+        fibril dump -p 4711 -w              only those that are blocked
+        fibril dump -p "$(pidof server)" | less
+        fibril list                         what there is to dump
+      """)
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Dump this process.", valueName: "PID"))
+  var pid: Int32
+
+  @Flag(name: .customShort("w"), help: "Only fibrils that are blocked.")
+  var onlyBlocked = false
+
+  func validate() throws {
+    if pid <= 0 { throw ValidationError("\(pid) is no process id") }
+  }
+
+  func run() throws {
+    do {
+      let dump = ProcessDump(of: try ProcessInspector(processID: pid))
+      var text = DumpText(dump)
+      let output = try OutputFile(path: "-")
+      try text.write(to: output) { !onlyBlocked || $0.state == .blocked }
+    } catch let error as InspectionError {
+      if case .noRights = error { throw Diagnostics.failure(error, status: ExitStatus.machineLacks) }
+      throw Diagnostics.failure(error)
+    } catch let error as OutputError where error.errno == EPIPE {
+      // Whoever read it has seen enough.
+    } catch {
+      throw Diagnostics.failure(error)
+    }
+  }
 }

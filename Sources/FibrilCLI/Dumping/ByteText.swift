@@ -1,0 +1,67 @@
+// Text under construction, as bytes: a dump of many fibrils is megabytes long, and interpolated
+// strings would take most of its time.
+
+/// UTF-8 text that grows at its end.
+struct ByteText {
+  private(set) var bytes: [UInt8] = []
+
+  mutating func append(_ text: StaticString) {
+    // Safe: the bytes of a literal, which are only copied.
+    text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
+  }
+
+  mutating func append(_ text: ByteText) { bytes += text.bytes }
+
+  /// Text that this program made itself.
+  mutating func append(own text: String) { bytes += text.utf8 }
+
+  /// Text out of another process: what could move a terminal's cursor or turn text around is
+  /// replaced.
+  mutating func append(foreign text: String) {
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0..<0x20, 0x7f...0x9f, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: append("\u{fffd}")
+      default: bytes += String(scalar).utf8
+      }
+    }
+  }
+
+  mutating func append(decimal number: UInt64) {
+    let start = bytes.count
+    var rest = number
+    repeat {
+      bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    } while rest > 0
+    bytes[start...].reverse()
+  }
+
+  mutating func append(hexadecimal number: UInt64) {
+    append("0x")
+    let start = bytes.count
+    var rest = number
+    repeat {
+      let digit = UInt8(rest & 15)
+      bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+      rest >>= 4
+    } while rest > 0
+    bytes[start...].reverse()
+  }
+
+  /// Nanoseconds as seconds with three digits behind the point.
+  mutating func append(seconds nanoseconds: UInt64) {
+    append(decimal: nanoseconds / 1_000_000_000)
+    bytes.append(UInt8(ascii: "."))
+    let milliseconds = nanoseconds / 1_000_000 % 1000
+    for place: UInt64 in [100, 10, 1] { bytes.append(UInt8(ascii: "0") + UInt8(milliseconds / place % 10)) }
+    append("s")
+  }
+
+  /// Fills with blanks until `columns` bytes follow `start`, at least one.
+  mutating func pad(from start: Int, to columns: Int) {
+    bytes.append(UInt8(ascii: " "))
+    while bytes.count - start < columns { bytes.append(UInt8(ascii: " ")) }
+  }
+
+  mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+}

@@ -1,0 +1,144 @@
+// Everything a dump says of one process, gathered: its table, the stacks of its parked fibrils, and
+// what its running threads do.
+internal import CSystemCalls
+internal import Inspection
+internal import Symbols
+internal import TraceEvents
+
+/// What was seen of the stack of one fibril.
+enum StackView {
+  case parked(backtrace: Int)
+  case onCPU(Backtrace)
+  /// Its thread is in the kernel, and for which call (nil: for something else).
+  case inKernel(call: (number: UInt32, arguments: [UInt64])?, Backtrace)
+  /// It runs, and why nothing is to be seen of it.
+  case hidden(String)
+}
+
+/// One process at one moment.
+struct ProcessDump {
+  let inspection: Inspection
+  /// Unlike a fibril's stack, its backtrace is often the same as another's.
+  private(set) var backtraces: [Backtrace] = []
+  private(set) var stacks: [UInt64: StackView] = [:]
+  /// Bytes of each fibril's stack that were never used.
+  private(set) var neverUsed: [UInt64: UInt64] = [:]
+  let symbolizer: Symbolizer
+
+  init(of inspector: ProcessInspector) {
+    symbolizer = Symbolizer(modules: inspector.symbolModules())
+    let walker = StackWalker(inspector, symbolizer)
+    var use = StackUse(processID: inspector.processID)
+    var numbers: [Backtrace: Int] = [:]
+    var backtraces: [Backtrace] = []
+    var stacks: [UInt64: StackView] = [:]
+    var neverUsed: [UInt64: UInt64] = [:]
+    inspection = inspector.read(wantsStacks: true) { fibril, stack in
+      if !fibril.stack.isEmpty, !fibril.isCall { neverUsed[fibril.fibril] = use.neverUsed(fibril.stack) }
+      guard let stack, let backtrace = walker.walk(parked: stack) else { return }
+      let number = numbers[backtrace] ?? backtraces.count
+      if number == backtraces.count {
+        numbers[backtrace] = number
+        backtraces.append(backtrace)
+      }
+      stacks[fibril.fibril] = .parked(backtrace: number)
+    }
+    let threads = Dictionary(inspection.snapshot.tasks.map { ($0.task, $0.threadID) }) { first, _ in first }
+    for fibril in inspection.snapshot.fibrils where fibril.state == .running {
+      stacks[fibril.fibril] = walker.view(ofRunning: fibril, thread: threads[fibril.task] ?? 0)
+    }
+    self.backtraces = backtraces
+    self.stacks = stacks
+    self.neverUsed = neverUsed
+  }
+}
+
+/// Turns stacks of one process into backtraces.
+struct StackWalker {
+  private let inspector: ProcessInspector
+  private let symbolizer: Symbolizer
+  private let unwinder = Unwinder()
+
+  /// How often a running fibril is looked at before it counts as one that changes all the time.
+  private static let tries = 4
+
+  init(_ inspector: ProcessInspector, _ symbolizer: Symbolizer) {
+    self.inspector = inspector
+    self.symbolizer = symbolizer
+  }
+
+  /// nil if the saved context cannot be read.
+  func walk(parked stack: StackCopy) -> Backtrace? {
+    guard let registers = Registers(savedAt: stack.address, .current, readStack: stack.word) else { return nil }
+    // A fibril that never ran stands at the very beginning of its first function.
+    let isNew = symbolizer.symbol(at: registers.pc)?.address == registers.pc
+    return unwinder.walk(from: registers, isExact: isNew, rows: symbolizer.row, readStack: stack.word)
+  }
+
+  /// Looks at the thread of a fibril that runs. It is not stopped, so it is asked before and after
+  /// whether it still runs this fibril.
+  func view(ofRunning fibril: FibrilSnapshot, thread: UInt32) -> StackView {
+    for _ in 0..<Self.tries where inspector.running()[fibril.task] == fibril.fibril {
+      let capture = inspector.capture(threadID: thread)
+      guard inspector.running()[fibril.task] == fibril.fibril else { continue }
+      if let stackPointer = capture.stackPointer, !fibril.stack.isEmpty, !fibril.stack.contains(stackPointer) {
+        continue
+      }
+      switch capture {
+      case .onCPU(let registers, let stack): return .onCPU(walk(registers, stack))
+      case .inCall(let number, let arguments, let registers, let stack):
+        return .inKernel(call: (UInt32(clamping: number), arguments), walk(registers, stack))
+      case .inKernel(let registers, let stack): return .inKernel(call: nil, walk(registers, stack))
+      case .unavailable(let cause): return .hidden("registers not available: \(cause)")
+      }
+    }
+    return .hidden("changed while read")
+  }
+
+  private func walk(_ thread: ThreadRegisters, _ stack: StackCopy) -> Backtrace {
+    var registers = Registers(pc: thread.pc)
+    registers.setStack(thread.stackPointer, framePointer: thread.framePointer, saved: thread.saved)
+    let search = FramePointerSearch(
+      functionStart: { symbolizer.symbol(at: $0)?.address },
+      readCode: { inspector.bytes(at: $0, count: $1) }, readStack: stack.word)
+    return unwinder.walk(
+      from: registers, isExact: true, rows: symbolizer.row, readStack: stack.word,
+      guess: thread.framePointer == nil ? search.framePointer : nil)
+  }
+}
+
+extension ThreadCapture {
+  fileprivate var stackPointer: UInt64? {
+    switch self {
+    case .onCPU(let registers, _), .inCall(_, _, let registers, _), .inKernel(let registers, _):
+      registers.stackPointer
+    case .unavailable: nil
+    }
+  }
+}
+
+extension ProcessInspector {
+  /// A few bytes of memory; fewer where they cannot be read.
+  fileprivate func bytes(at address: UInt64, count: Int) -> [UInt8] {
+    Range(address, bytes: UInt64(count)).map { Array(memory.read([$0])[0]) } ?? []
+  }
+
+  /// The modules as the symbolizer wants them, the vdso as a copy.
+  fileprivate func symbolModules() -> [SymbolModule] {
+    var result = modules.map {
+      SymbolModule(name: $0.name, source: .file($0.file), base: $0.base, addresses: $0.addresses)
+    }
+    if let vdso = map.mappings.first(where: { $0.path == "[vdso]" }) {
+      let bytes = Array(memory.read([vdso.addresses])[0])
+      // Safe: the bytes are only read.
+      let descriptor = unsafe fibril_memory_file(bytes, bytes.count)
+      if descriptor >= 0 {
+        result.append(
+          SymbolModule(
+            name: vdso.path, source: .descriptor(descriptor), base: vdso.addresses.lowerBound,
+            addresses: vdso.addresses))
+      }
+    }
+    return result
+  }
+}
