@@ -16,8 +16,8 @@ public struct ProcessInspector {
   public let modules: [Module]
   private let table: TableReader<ProcessMemory>
 
-  /// Finds the process's fibril table. Throws `InspectionError`.
-  public init(processID: Int32) throws(InspectionError) {
+  /// Finds the process's fibril table. `notes` may be shared by many. Throws `InspectionError`.
+  public init(processID: Int32, notes: TableNotes = TableNotes()) throws(InspectionError) {
     guard processID > 0 else { throw .noSuchProcess(processID) }
     self.processID = processID
     map = try MemoryMap(processID: processID)
@@ -27,7 +27,7 @@ public struct ProcessInspector {
     try memory.check(readableAddress: readable.addresses.lowerBound)
     command = Self.command(ofProcess: processID)
     modules = map.modules(ofProcess: processID)
-    table = try Self.table(in: map.tableRoots(in: modules), memory, processID)
+    table = try Self.table(in: notes.roots(in: modules), memory, processID)
   }
 
   /// The first table that is in use, or what is wrong with the last one.
@@ -65,6 +65,12 @@ public struct ProcessInspector {
   public static func command(ofProcess process: Int32) -> String {
     guard case .success(let text) = ProcFile.read("/proc/\(process)/comm") else { return "" }
     return String(text.prefix { $0 != "\n" })
+  }
+
+  /// The user that a process belongs to; nil if there is no such process.
+  public static func userID(ofProcess process: Int32) -> UInt32? {
+    var status = stat()
+    return unsafe stat("/proc/\(process)", &status) == 0 ? status.st_uid : nil
   }
 
   /// All processes that there are and can be seen.

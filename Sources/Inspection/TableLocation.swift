@@ -10,6 +10,8 @@ public struct Module: Equatable, Sendable {
   public var file: String
   /// The address of the file's first byte in the process.
   public var base: UInt64
+  /// Device and inode, as a text.
+  public var identity: String
   /// From the first to the last mapping.
   public var addresses: Range<UInt64>
 }
@@ -27,6 +29,7 @@ extension MemoryMap {
         modules.append(
           Module(
             name: mapping.path, file: Self.file(of: mapping, process), base: mapping.addresses.lowerBound,
+            identity: key,
             addresses: mapping.addresses))
       }
       guard let index = isFirst[key] else { continue }
@@ -55,14 +58,30 @@ extension MemoryMap {
     return unsafe stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
+}
+
+/// Where files keep their fibril tables. What was looked up is kept: many processes share files.
+public final class TableNotes {
+  /// Distances from a file's first byte to its table, by device and inode.
+  private var distances: [String: UInt64?] = [:]
+
+  /// Knows nothing yet.
+  public init() {}
+
   /// The address of `struct fibril_root` in each module that has a table. Files that cannot be read
   /// as ELF files are passed over: a process maps what it likes.
-  func tableRoots(in modules: [Module]) -> [UInt64] {
+  func roots(in modules: [Module]) -> [UInt64] {
     modules.compactMap { module in
-      guard let address = try? ELFNotes.tableNote(inFile: module.file),
-        let imageBase = try? ELFNotes.imageBase(inFile: module.file)
-      else { return nil }
-      return address &- imageBase &+ module.base
+      let distance = distances[module.identity] ?? Self.distance(inFile: module.file)
+      distances[module.identity] = .some(distance)
+      return distance.map { $0 &+ module.base }
     }
+  }
+
+  private static func distance(inFile path: String) -> UInt64? {
+    guard let address = try? ELFNotes.tableNote(inFile: path), let base = try? ELFNotes.imageBase(inFile: path) else {
+      return nil
+    }
+    return address &- base
   }
 }

@@ -5,6 +5,10 @@
 struct ByteText {
   private(set) var bytes: [UInt8] = []
 
+  init() {}
+  init(own text: String) { append(own: text) }
+  init(foreign text: String) { append(foreign: text) }
+
   mutating func append(_ text: StaticString) {
     // Safe: the bytes of a literal, which are only copied.
     text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
@@ -55,6 +59,19 @@ struct ByteText {
     let milliseconds = nanoseconds / 1_000_000 % 1000
     for place: UInt64 in [100, 10, 1] { bytes.append(UInt8(ascii: "0") + UInt8(milliseconds / place % 10)) }
     append("s")
+  }
+
+  /// Foreign text as a JSON string, quotes included.
+  mutating func append(json text: String) {
+    append("\"")
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": append("\\\"")
+      case "\\": append("\\\\")
+      default: append(foreign: String(scalar))
+      }
+    }
+    append("\"")
   }
 
   /// Fills with blanks until `columns` bytes follow `start`, at least one.

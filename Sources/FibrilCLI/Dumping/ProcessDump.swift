@@ -43,9 +43,9 @@ struct ProcessDump {
       }
       stacks[fibril.fibril] = .parked(backtrace: number)
     }
-    let threads = Dictionary(inspection.snapshot.tasks.map { ($0.task, $0.threadID) }) { first, _ in first }
-    for fibril in inspection.snapshot.fibrils where fibril.state == .running {
-      stacks[fibril.fibril] = walker.view(ofRunning: fibril, thread: threads[fibril.task] ?? 0)
+    let running = Dictionary(grouping: inspection.snapshot.fibrils.filter { $0.state == .running }, by: \.task)
+    for task in inspection.snapshot.tasks {
+      stacks.merge(walker.views(ofRunning: running[task.task] ?? [], on: task)) { _, view in view }
     }
     self.backtraces = backtraces
     self.stacks = stacks
@@ -59,8 +59,8 @@ struct StackWalker {
   private let symbolizer: Symbolizer
   private let unwinder = Unwinder()
 
-  /// How often a running fibril is looked at before it counts as one that changes all the time.
-  private static let tries = 4
+  /// How often a task is looked at until all fibrils that ran when the table was read were seen.
+  private static let tries = 8
 
   init(_ inspector: ProcessInspector, _ symbolizer: Symbolizer) {
     self.inspector = inspector
@@ -75,24 +75,35 @@ struct StackWalker {
     return unwinder.walk(from: registers, isExact: isNew, rows: symbolizer.row, readStack: stack.word)
   }
 
-  /// Looks at the thread of a fibril that runs. It is not stopped, so it is asked before and after
-  /// whether it still runs this fibril.
-  func view(ofRunning fibril: FibrilSnapshot, thread: UInt32) -> StackView {
-    for _ in 0..<Self.tries where inspector.running()[fibril.task] == fibril.fibril {
-      let capture = inspector.capture(threadID: thread)
-      guard inspector.running()[fibril.task] == fibril.fibril else { continue }
-      if let stackPointer = capture.stackPointer, !fibril.stack.isEmpty, !fibril.stack.contains(stackPointer) {
-        continue
+  /// Looks at the thread of fibrils that ran when the table was read. It is not stopped, so it may
+  /// run another one by now: whose stack was seen is told by the stack pointer.
+  func views(ofRunning fibrils: [FibrilSnapshot], on task: TaskSnapshot) -> [UInt64: StackView] {
+    var views: [UInt64: StackView] = [:]
+    for _ in 0..<Self.tries where views.count < fibrils.count {
+      let before = inspector.running()[task.task]
+      let capture = inspector.capture(threadID: task.threadID)
+      guard let stackPointer = capture.stackPointer else {
+        for fibril in fibrils where views[fibril.fibril] == nil { views[fibril.fibril] = view(of: capture) }
+        break
       }
-      switch capture {
-      case .onCPU(let registers, let stack): return .onCPU(walk(registers, stack))
-      case .inCall(let number, let arguments, let registers, let stack):
-        return .inKernel(call: (UInt32(clamping: number), arguments), walk(registers, stack))
-      case .inKernel(let registers, let stack): return .inKernel(call: nil, walk(registers, stack))
-      case .unavailable(let cause): return .hidden("registers not available: \(cause)")
+      let isSteady = before == inspector.running()[task.task]
+      let seen = fibrils.first { fibril in
+        fibril.stack.isEmpty ? isSteady && before == fibril.fibril : fibril.stack.contains(stackPointer)
       }
+      if let seen, views[seen.fibril] == nil { views[seen.fibril] = view(of: capture) }
     }
-    return .hidden("changed while read")
+    for fibril in fibrils where views[fibril.fibril] == nil { views[fibril.fibril] = .hidden("changed while read") }
+    return views
+  }
+
+  private func view(of capture: ThreadCapture) -> StackView {
+    switch capture {
+    case .onCPU(let registers, let stack): .onCPU(walk(registers, stack))
+    case .inCall(let number, let arguments, let registers, let stack):
+      .inKernel(call: (UInt32(clamping: number), arguments), walk(registers, stack))
+    case .inKernel(let registers, let stack): .inKernel(call: nil, walk(registers, stack))
+    case .unavailable(let cause): .hidden("registers not available: \(cause)")
+    }
   }
 
   private func walk(_ thread: ThreadRegisters, _ stack: StackCopy) -> Backtrace {
