@@ -1,0 +1,105 @@
+// A C program that fills the fibril table by hand and then does what the runtime would not: it runs
+// one fibril for ever, on the CPU or in a system call that the runtime knows nothing of.
+import Foundation
+
+/// The program, compiled into its own folder.
+struct DumpStandIn {
+  let folder: TemporaryFolder
+  let path: String
+
+  init(flags: [String] = []) throws {
+    folder = try TemporaryFolder()
+    path = folder.file("stand-in")
+    try Data(Self.source.utf8).write(to: URL(filePath: folder.file("stand-in.c")))
+    let contracts = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../bpf/include").path
+    let arguments = ["clang", "-O1", "-I", contracts] + flags + ["-o", path, folder.file("stand-in.c"), "-lpthread"]
+    let run = try ToolRun("/usr/bin/env", arguments)
+    guard run.status == 0 else { throw Failure(text: run.errors) }
+  }
+
+  struct Failure: Error { var text: String }
+
+  static let source = #"""
+    #define _GNU_SOURCE
+    #include <fibril_table.h>
+    #include <pthread.h>
+    #include <stdint.h>
+    #include <string.h>
+    #include <time.h>
+    #include <unistd.h>
+    #include <sys/syscall.h>
+
+    struct fibril_root root;
+    static struct fibril_task_slot slot;
+    static struct fibril_entry entry[2];
+    static uint64_t chunk;
+    static struct fibril_name names[2];
+    volatile uint64_t counter;
+
+    __asm__(".pushsection .note.fibril, \"a\", @note\n.balign 4\n.4byte 7, 8, 1\n.asciz \"Fibril\"\n.balign 4\n"
+            "1: .8byte root - 1b\n.popsection\n");
+
+    __attribute__((noinline)) void inner(int spin, char *buffer)
+    {
+        if (spin)
+            for (;;)
+                counter++;
+        counter += (uint64_t)read(0, buffer, 100);
+    }
+
+    __attribute__((noinline)) void middle(int spin)
+    {
+        char buffer[128];
+        inner(spin, buffer);
+        counter += (uint64_t)buffer[0];
+    }
+
+    __attribute__((noinline)) void outer(int spin)
+    {
+        middle(spin);
+        counter++;
+    }
+
+    int main(int count, char **arguments)
+    {
+        pthread_attr_t attributes;
+        void *low;
+        size_t bytes;
+        struct timespec now;
+
+        pthread_getattr_np(pthread_self(), &attributes);
+        pthread_attr_getstack(&attributes, &low, &bytes);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        strcpy(names[1].text, "evil \x1b[2J name");
+        entry[0].id = 7;
+        entry[0].sequence = 1;
+        entry[0].state = FIBRIL_STATE_RUNNING;
+        entry[0].name = 1;
+        entry[0].call = -1;
+        entry[0].stack_low = (uintptr_t)low;
+        entry[0].stack_high = (uintptr_t)low + bytes;
+        entry[0].since = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+        chunk = (uintptr_t)entry;
+        slot.task = 1;
+        slot.tid = (uint32_t)syscall(SYS_gettid);
+        slot.running = 7;
+        slot.chunks = (uintptr_t)&chunk;
+        slot.chunk_count = 1;
+        slot.chunk_entries = 2;
+        root.version = FIBRIL_TABLE_VERSION;
+        root.bytes = sizeof root;
+        root.context = FIBRIL_CONTEXT_X86_64;
+        root.clock = FIBRIL_CLOCK_MONOTONIC;
+        root.tasks = (uintptr_t)&slot;
+        root.task_bytes = sizeof slot;
+        root.task_slots = 1;
+        root.names = (uintptr_t)names;
+        root.name_bytes = sizeof names[0];
+        root.name_count = 2;
+        root.fibril_bytes = sizeof entry[0];
+        strcpy(root.runtime, "Stand-in 1");
+        root.magic = FIBRIL_ROOT_MAGIC;
+        outer(count > 1 && !strcmp(arguments[1], "spin"));
+    }
+    """# + "\n"
+}

@@ -1,0 +1,158 @@
+// `fibril dump` of real processes: what it says of every fibril, and that the process does not notice.
+import Foundation
+import Inspection
+import Testing
+import TraceEvents
+
+@Suite struct DumpTests {
+  let workload = builtPrograms.appending(path: "fibril-workload").path
+
+  /// The functions that a parked fibril of the workload stands in, the innermost first.
+  static func parkedFunctions(depth: Int) -> [String] {
+    ["parkHere"] + (1..<depth).map { $0 % 2 == 1 ? "levelEven" : "levelOdd" }
+  }
+
+  static func isParked(_ snapshot: ProcessSnapshot, _ count: Int) -> Bool {
+    snapshot.fibrils.count { $0.state == .blocked && $0.reason == .wakeTarget } == count
+  }
+
+  @Test(arguments: [1, 5, 12])
+  func everyParkedFibrilShowsItsFunctionsOnce(depth: Int) throws {
+    let subject = try Subject(
+      workload, ["--tasks", "2", "--fibrils", "20", "--blocks", "0", "--park", "60", "--depth", "\(depth)"])
+    let snapshot = try subject.wait { Self.isParked($0, 40) }
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    #expect(run.status == 0 && run.errors == "")
+    #expect(
+      run.output.hasPrefix("sysrq: Show State of fibril-workload[\(subject.id)]: 42 fibrils in 2 tasks (42 blocked)"))
+
+    let fibrils = DumpedFibril.parse(run.output)
+    #expect(fibrils.compactMap(\.id).sorted() == snapshot.fibrils.map { Int($0.fibril) }.sorted())
+    let workers = fibrils.filter { $0.name?.hasPrefix("worker-") == true }
+    #expect(workers.count == 40)
+    let own: Set = ["parkHere", "levelEven", "levelOdd"]
+    for worker in workers {
+      #expect(worker.functions.filter { own.contains($0) } == Self.parkedFunctions(depth: depth))
+      #expect(worker.functions.contains("parkInFunctions"))
+      #expect(worker.functions.last == "fibril_context_start")
+      #expect(worker.line.hasSuffix("waiting to be woken"))
+      #expect(worker.notes == [])
+    }
+    let roots = fibrils.filter { $0.name == "root" }
+    #expect(roots.count == 2)
+    for root in roots {
+      #expect(root.functions.contains("WorkPlan.run") && root.functions.contains("start_thread"))
+      #expect(root.line.contains("sleeping 60.000s") && root.line.hasSuffix("left"))
+      #expect(workers.count { $0.parent == root.id } == 20)
+    }
+  }
+
+  @Test func theProcessDoesNotNotice() throws {
+    let arguments = ["--tasks", "2", "--fibrils", "50", "--blocks", "3", "--park", "5"]
+    let undisturbed = try Subject(workload, arguments)
+    let subject = try Subject(workload, arguments)
+    _ = try subject.wait { Self.isParked($0, 100) }
+    for _ in 0..<3 {
+      #expect(try ToolRun.fibril("dump", "-p", "\(subject.id)").status == 0)
+      let status = try String(contentsOfFile: "/proc/\(subject.id)/status", encoding: .utf8)
+      #expect(status.contains("TracerPid:\t0\n") && !status.contains("State:\tT") && !status.contains("State:\tt"))
+    }
+    func counts(_ text: String) throws -> [String: Int] {
+      let all = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Int])
+      // How often a task sleeps meanwhile is a matter of luck.
+      return all.filter { ["fibrils", "submits", "blocks", "wakes", "teardowns"].contains($0.key) }
+    }
+    let seen = try counts(subject.outputAtEnd())
+    #expect(try seen == counts(undisturbed.outputAtEnd()))
+    #expect(seen.count == 5 && seen["submits"] == 100 && subject.process.terminationStatus == 0)
+  }
+
+  @Test func onlyTheBlockedOnes() throws {
+    let subject = try Subject(
+      workload, ["--tasks", "1", "--fibrils", "2", "--blocks", "1000000000", "--kind", "yield"])
+    _ = try subject.wait { $0.fibrils.count == 3 && $0.fibrils.contains { $0.reason == .join } }
+    let run = try ToolRun.fibril("dump", "-w", "-p", "\(subject.id)")
+    let fibrils = DumpedFibril.parse(run.output)
+    #expect(fibrils.contains { $0.name == "root" && $0.line.hasSuffix("waiting for the end of all fibrils") })
+    #expect(fibrils.allSatisfy { $0.line.contains(" state:S ") })
+  }
+
+  @Test func aBusyFibrilShowsTheStackOfItsThread() throws {
+    let subject = try Subject(
+      workload, ["--tasks", "1", "--fibrils", "2", "--blocks", "1000000000", "--kind", "yield"])
+    _ = try subject.wait { $0.fibrils.contains { $0.state == .running && !$0.isRoot } }
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    let running = DumpedFibril.parse(run.output).filter { $0.line.contains("running fibril") }
+    #expect(running.contains { $0.functions.contains("WorkPlan.blockingPart") }, "\(run.output)")
+  }
+
+  @Test(arguments: [["-fno-omit-frame-pointer"], ["-fomit-frame-pointer"]])
+  func aFibrilOnTheCPU(flags: [String]) throws {
+    let program = try DumpStandIn(flags: flags)
+    let subject = try Subject(program.path, ["spin"])
+    _ = try subject.wait { $0.fibrils.count == 1 }
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    let fibril = try #require(DumpedFibril.parse(run.output).first)
+    #expect(fibril.line.hasSuffix("running fibril") && fibril.line.contains("state:R"))
+    #expect(Array(fibril.functions.prefix(4)) == ["inner", "middle", "outer", "main"])
+    #expect(!fibril.frames.contains { $0.hasPrefix("?") } && fibril.notes == [])
+    // A name cannot steer the terminal.
+    #expect(fibril.line.hasPrefix("fibril:evil \u{fffd}[2J name ") && !run.output.utf8.contains(0x1b))
+  }
+
+  @Test(arguments: [["-fno-omit-frame-pointer"], ["-fomit-frame-pointer"]])
+  func aFibrilThatHoldsItsTaskInTheKernel(flags: [String]) throws {
+    let program = try DumpStandIn(flags: flags)
+    let subject = try Subject(program.path)
+    _ = try subject.wait { _ in
+      (try? String(contentsOfFile: "/proc/\(subject.id)/syscall", encoding: .utf8))?.hasPrefix("0 0x0 ") == true
+    }
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    let fibril = try #require(DumpedFibril.parse(run.output).first)
+    #expect(fibril.line.contains("running fibril, but its thread is in the kernel: read(0, 0x"))
+    #expect(Array(fibril.functions.drop { $0 != "inner" }.prefix(4)) == ["inner", "middle", "outer", "main"])
+    // The frame pointer was not known: what hangs on it is marked.
+    #expect(fibril.frames.contains { $0.hasPrefix("? middle") } == flags.contains("-fno-omit-frame-pointer"))
+  }
+
+  @Test(arguments: [false, true])
+  func aDeletedBinaryAndAStrippedOne(stripped: Bool) throws {
+    let folder = try TemporaryFolder()
+    let copy = folder.file("copy")
+    try FileManager.default.copyItem(atPath: workload, toPath: copy)
+    if stripped { #expect(try ToolRun("/usr/bin/env", ["strip", "-s", copy]).status == 0) }
+    let subject = try Subject(copy, ["--fibrils", "1", "--blocks", "0", "--park", "60", "--depth", "3"])
+    _ = try subject.wait { Self.isParked($0, 1) }
+    try FileManager.default.removeItem(atPath: copy)
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    let worker = try #require(DumpedFibril.parse(run.output).first { $0.name == "worker-0" })
+    #expect(worker.notes == [])
+    if stripped {
+      // Every frame is there, as a place in the module.
+      #expect(worker.frames.allSatisfy { $0.hasPrefix("0x") && $0.contains(" [copy") })
+      #expect(worker.frames.count >= 8)
+    } else {
+      #expect(worker.functions.filter { $0.hasPrefix("level") || $0 == "parkHere" } == Self.parkedFunctions(depth: 3))
+      #expect(worker.frames[0].contains(" [copy (deleted)] "))
+    }
+  }
+
+  @Test func theListNamesIt() throws {
+    let subject = try Subject(workload, ["--tasks", "2", "--fibrils", "5", "--blocks", "0", "--park", "60"])
+    _ = try subject.wait { Self.isParked($0, 10) }
+    let lines = try ToolRun.fibril("list").output.split(separator: "\n")
+    #expect(lines.first == "PID      USER          TASKS  FIBRILS  COMMAND")
+    let line = try #require(lines.first { $0.hasPrefix("\(subject.id) ") })
+    #expect(line.split(separator: " ").map(String.init).suffix(3) == ["2", "12", "fibril-workload"])
+    let json = try JSONSerialization.jsonObject(with: Data(ToolRun.fibril("list", "--json").output.utf8))
+    let entry = try #require((json as? [[String: Any]])?.first { $0["pid"] as? Int32 == subject.id })
+    #expect(entry["tasks"] as? Int == 2 && entry["fibrils"] as? Int == 12)
+    #expect(entry["command"] as? String == "fibril-workload" && entry["user"] is String)
+  }
+
+  @Test func theDoctorFindsThisMachineFit() throws {
+    let run = try ToolRun.fibril("doctor")
+    #expect(run.status == 0, "\(run.output)")
+    #expect(run.output.hasSuffix("tracing works, dumping works\n"))
+  }
+}
