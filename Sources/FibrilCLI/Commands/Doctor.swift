@@ -6,7 +6,7 @@ struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Say what this machine allows, and what to do about the rest.",
     discussion: """
-      Everything is tried, as the user who asks. The exit status is 0 if tracing and dumping work, and
+      Everything is tried, as the user who asks. The exit status is 0 if tracing and dumping work, and \
       77 if one of them does not; what is only faster or more complete does not count.
 
       EXAMPLES:

@@ -7,8 +7,9 @@ internal import TraceEvents
 struct Dump: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what every fibril of a process is doing, and its stack.",
+    usage: "fibril dump -p PID [-w]",
     discussion: """
-      The process is neither stopped nor changed. It has to belong to you, or you need root or
+      The process is neither stopped nor changed. It has to belong to you, or you need root or \
       CAP_SYS_PTRACE.
 
       Each fibril has one line and its call trace, the innermost function first:

@@ -8,7 +8,7 @@ struct List: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show the processes that can be traced and dumped.",
     discussion: """
-      A process is listed if it links a fibril runtime and one of its threads is a task. FIBRILS
+      A process is listed if it links a fibril runtime and one of its threads is a task. FIBRILS \
       counts those that have not ended, the tasks' roots and pending calls among them.
 
       EXAMPLES:
@@ -39,8 +39,8 @@ struct List: ParsableCommand {
       throw Diagnostics.failure(error)
     }
     if refused > 0 {
-      Diagnostics.say(
-        "\(refused) other process\(refused == 1 ? "" : "es") could not be looked into; root sees all of them")
+      let remedy = geteuid() == 0 ? "" : "; root sees all of them"
+      Diagnostics.say("\(refused) other process\(refused == 1 ? "" : "es") could not be looked into\(remedy)")
     }
   }
 }

@@ -28,6 +28,8 @@ enum Machine {
     [kernel, typeInformation, capabilities] + programs + [registers, memory] + optional + runtime
   }
 
+  private static let rightsRemedy = "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"
+
   private static var kernel: Finding {
     var name = utsname()
     unsafe uname(&name)
@@ -57,7 +59,7 @@ enum Machine {
     return Finding(
       name: "capabilities", need: .tracing, isThere: missing.isEmpty,
       detail: missing.isEmpty ? wanted.map(\.name).joined(separator: ", ") : "no " + list(missing.map(\.name)),
-      remedy: "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE")
+      remedy: rightsRemedy)
   }
 
   private static var effectiveCapabilities: UInt64 {
@@ -67,13 +69,15 @@ enum Machine {
 
   private static var programs: [Finding] {
     [
-      probe("BPF programs", .tracing, fibril_probe_bpf_program(), "loaded one", "run as root, or grant CAP_BPF"),
+      probe(
+        "BPF programs", .tracing, fibril_probe_bpf_program(), "loaded one", "use a kernel built with CONFIG_BPF_SYSCALL"
+      ),
       probe(
         "BPF rings", .tracing, fibril_probe_bpf_dynptr(), "reserved an exact size",
-        "run as root, or use Linux 5.19 or later"),
+        "use Linux 5.19 or later"),
       probe(
         "uprobe_multi", .tracing, fibril_probe_uprobe_multi(), "one link for all probes",
-        "run as root, or use Linux 6.6 or later"),
+        "use Linux 6.6 or later"),
     ]
   }
 
@@ -121,6 +125,7 @@ enum Machine {
     _ name: String, _ need: Finding.Need, _ result: Int32, _ detail: String, _ remedy: String
   ) -> Finding {
     let cause = result == 0 ? detail : unsafe String(cString: strerror(-result))
+    let remedy = need == .tracing && result == -EPERM ? rightsRemedy : remedy
     return Finding(name: name, need: need, isThere: result == 0, detail: cause, remedy: remedy)
   }
 

@@ -1,0 +1,148 @@
+// What `fibril dump`, `list` and `doctor` say to people: help, wrong usage, and what cannot be done.
+import Foundation
+import Testing
+
+@Suite struct DumpCommandTests {
+  @Test(arguments: ["dump", "list", "doctor"])
+  func helpIsAsRecorded(command: String) throws {
+    let run = try Run("fibril", [command, "--help"])
+    #expect(run.status == 0 && run.errors == "")
+    let golden = "\(command)-help.txt"
+    if ProcessInfo.processInfo.environment["FIBRIL_RECORD_GOLDEN"] != nil {
+      let source = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/\(golden)")
+      try Data(run.output.utf8).write(to: source)
+    }
+    let recorded = try #require(Bundle.module.url(forResource: "Golden/\(golden)", withExtension: nil))
+    #expect(try run.output == String(contentsOf: recorded, encoding: .utf8))
+  }
+
+  @Test(arguments: [
+    ["dump"], ["dump", "-p", "x"], ["dump", "-p", "0"], ["dump", "-p", "-5"], ["dump", "-p", "1", "--nonsense"],
+    ["list", "more"], ["doctor", "--json"],
+  ])
+  func wrongUsageIs64(arguments: [String]) throws {
+    let run = try Run("fibril", arguments)
+    #expect(run.status == 64 && run.output == "" && run.errors.contains("--help' for more information"))
+  }
+
+  @Test func thereIsNoSuchProcess() throws {
+    let run = try Run("fibril", ["dump", "-p", "2147483647"])
+    #expect(run.status == 1 && run.output == "")
+    #expect(
+      run.errors
+        == "fibril: cannot inspect process 2147483647: no such process; `fibril list` shows those that can be inspected\n"
+    )
+  }
+
+  @Test func aProcessWithoutFibrils() throws {
+    let sleeper = try Background("/bin/sleep", ["60"])
+    let run = try Run("fibril", ["dump", "-p", "\(sleeper.id)"])
+    #expect(run.status == 1 && run.output == "")
+    #expect(
+      run.errors.hasPrefix("fibril: cannot inspect process \(sleeper.id): it links no fibril runtime, or none of"))
+    #expect(run.errors.split(separator: "\n").count == 1)
+  }
+
+  @Test func aProcessOfAnotherUser() throws {
+    try #require(geteuid() == 0, "only root can become somebody else")
+    // Nobody has to get at the program, wherever it was built.
+    let folder = FileManager.default.temporaryDirectory.appending(path: "fibril-command-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(
+      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let copy = folder.appending(path: "fibril").path
+    try FileManager.default.copyItem(atPath: Run.program("fibril"), toPath: copy)
+    let sleeper = try Background("/bin/sleep", ["60"])
+
+    func asNobody(_ arguments: String...) throws -> Run {
+      try Run("/usr/bin/setpriv", ["--reuid", "65534", "--regid", "65534", "--clear-groups", copy] + arguments)
+    }
+    let dump = try asNobody("dump", "-p", "\(sleeper.id)")
+    #expect(dump.status == 77 && dump.output == "")
+    #expect(
+      dump.errors == """
+        fibril: cannot inspect process \(sleeper.id): not allowed to read its memory; run as its user (where \
+        kernel.yama.ptrace_scope is 0), as root, or with CAP_SYS_PTRACE
+
+        """)
+    let list = try asNobody("list")
+    #expect(list.status == 0 && list.output == "PID      USER          TASKS  FIBRILS  COMMAND\n")
+    #expect(list.errors.contains("could not be looked into; root sees all of them"))
+    let doctor = try asNobody("doctor")
+    #expect(doctor.status == 77)
+    #expect(doctor.output.contains("missing  capabilities    no CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE: run as root"))
+    #expect(doctor.output.hasSuffix("tracing does not work, dumping works\n"))
+  }
+
+  @Test(arguments: [["dump", "-p"], ["list"], ["doctor"]])
+  func aClosedPipeEndsItQuietly(arguments: [String]) throws {
+    let workload = try Background(
+      Run.program("fibril-workload"), ["--fibrils", "500", "--blocks", "0", "--park", "60"])
+    var arguments = arguments
+    if arguments.last == "-p" {
+      arguments.append("\(workload.id)")
+      try workload.waitUntilInspectable()
+    }
+    // As from a shell, which does not ignore SIGPIPE, and as from a service, which does.
+    for trap in ["", "trap '' PIPE; "] {
+      let run = try Run(
+        "/bin/bash", ["-c", trap + "\"$0\" \"$@\" | true; echo ${PIPESTATUS[0]}", Run.program("fibril")] + arguments)
+      #expect(!run.errors.contains("write") && !run.errors.contains("pipe"))
+      #expect(["0", "141"].contains(run.output.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+  }
+}
+
+/// A program that ran to its end.
+private struct Run {
+  var output, errors: String
+  var status: Int32
+
+  static func program(_ name: String) -> String {
+    URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: name).path
+  }
+
+  init(_ program: String, _ arguments: [String]) throws {
+    let process = Process()
+    process.executableURL = URL(filePath: program.hasPrefix("/") ? program : Self.program(program))
+    process.arguments = arguments
+    let errorFile = FileManager.default.temporaryDirectory.appending(path: "fibril-errors-\(UUID().uuidString)")
+    try Data().write(to: errorFile)
+    defer { try? FileManager.default.removeItem(at: errorFile) }
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = try FileHandle(forWritingTo: errorFile)
+    process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "80"]) { $1 }
+    try process.run()
+    output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    errors = try String(contentsOf: errorFile, encoding: .utf8)
+    status = process.terminationStatus
+  }
+}
+
+/// A program that ends with this value.
+private final class Background {
+  private let process = Process()
+  var id: Int32 { process.processIdentifier }
+
+  init(_ program: String, _ arguments: [String]) throws {
+    process.executableURL = URL(filePath: program)
+    process.arguments = arguments
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+  }
+
+  deinit {
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// Until it has a task; fails if it ends or a minute passes before.
+  func waitUntilInspectable() throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try Run("fibril", ["dump", "-p", "\(id)"]).status != 0 {
+      try #require(process.isRunning && ContinuousClock.now < deadline)
+    }
+  }
+}
