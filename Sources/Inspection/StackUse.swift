@@ -35,13 +35,14 @@ public struct StackUse: ~Copyable {
 
   private mutating func word(ofPage page: UInt64) -> UInt64? {
     if page < windowStart || page - windowStart >= UInt64(windowCount) {
-      windowStart = page
+      // Aligned: stacks may be handed out from high addresses to low ones.
+      windowStart = page & ~UInt64(window.count - 1)
       let bytes = window.count * 8
-      let offset = Int(bitPattern: UInt(page &* 8))
+      let offset = Int(bitPattern: UInt(windowStart &* 8))
       // Safe: the read stays inside the window, and every pattern of bits is a number.
       let count = unsafe window.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, bytes, offset) }
       windowCount = max(0, count / 8)
-      if windowCount == 0 { return nil }
+      guard page - windowStart < UInt64(windowCount) else { return nil }
     }
     return window[Int(page - windowStart)]
   }

@@ -51,7 +51,7 @@ public struct SourceLine: Equatable, Sendable {
   private let session: OpaquePointer
   private let callbacks: UnsafeMutablePointer<Dwfl_Callbacks>
   private var rows: [UInt64: UnwindRow?] = [:]
-  private var names: [UInt64: String] = [:]
+  private var symbols: [UInt64: Symbol?] = [:]
   /// By the module's address in libdw.
   private var lines: [UInt: LineTable] = [:]
 
@@ -83,21 +83,22 @@ public struct SourceLine: Equatable, Sendable {
     }
   }
 
-  /// The function that an address lies in.
+  /// The function that an address lies in. libdw searches all of a module's symbols for each answer,
+  /// so answers are kept.
   public func symbol(at address: UInt64) -> Symbol? {
+    if let known = symbols[address] { return known }
+    let symbol = search(address)
+    symbols[address] = .some(symbol)
+    return symbol
+  }
+
+  private func search(_ address: UInt64) -> Symbol? {
     guard let module = unsafe dwfl_addrmodule(session, address) else { return nil }
     var offset: UInt64 = 0
     var symbol = GElf_Sym()
     guard let name = unsafe dwfl_module_addrinfo(module, address, &offset, &symbol, nil, nil, nil) else { return nil }
-    let start = address &- offset
-    return Symbol(name: readable(unsafe String(cString: name), start), address: start, size: symbol.st_size)
-  }
-
-  private func readable(_ name: String, _ start: UInt64) -> String {
-    if let known = names[start] { return known }
-    let readable = Demangling.readable(name)
-    names[start] = readable
-    return readable
+    return Symbol(
+      name: Demangling.readable(unsafe String(cString: name)), address: address &- offset, size: symbol.st_size)
   }
 
   /// The last part of the name of the module that an address lies in, and the address's place in it.
