@@ -52,6 +52,23 @@ import Testing
     #expect(try ELFNotes.probeSites(inFile: bare, provider: "fibril") == [])
   }
 
+  @Test func theWorkloadHasEveryProbeAndTheTable() throws {
+    let path = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+      .appending(path: "fibril-workload").path
+    let sites = try ELFNotes.probeSites(inFile: path, provider: "fibril")
+    let names: Set = ["task_start", "task_stop", "submit", "switch", "block", "wake", "teardown", "batch"]
+    #expect(Set(sites.map(\.name)) == names)
+    // Each probe's sites share a semaphore of their own, two bytes each.
+    let semaphores = Dictionary(grouping: sites, by: \.name).mapValues { Set($0.map(\.semaphoreFileOffset)) }
+    #expect(semaphores.values.allSatisfy { $0.count == 1 && $0.first != 0 })
+    #expect(Set(semaphores.values.map { $0.first }).count == names.count)
+    for site in sites { #expect(!site.arguments.contains("(")) }  // registers only
+    let symbols = try run("nm", [path]).split(separator: "\n").filter { $0.hasSuffix(" fibril_root") }
+    #expect(symbols.count == 1)
+    #expect(try ELFNotes.tableNote(inFile: path) == symbols.first.flatMap { UInt64($0.prefix(16), radix: 16) })
+    #expect(try ELFNotes.imageBase(inFile: path) == 0)
+  }
+
   @Test func aBinaryWithoutNotesHasNone() throws {
     #expect(try ELFNotes.tableNote(inFile: "/bin/sh") == nil)
     #expect(try ELFNotes.probeSites(inFile: "/bin/sh", provider: "fibril") == [])

@@ -90,7 +90,7 @@ import TraceEvents
   func aFibrilOnTheCPU(flags: [String]) throws {
     let program = try DumpStandIn(flags: flags)
     let subject = try Subject(program.path, ["spin"])
-    _ = try subject.wait { $0.fibrils.count == 1 }
+    _ = try subject.wait { $0.fibrils.count == 3 }
     let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
     let fibril = try #require(DumpedFibril.parse(run.output).first)
     #expect(fibril.line.hasSuffix("running fibril") && fibril.line.contains("state:R"))
