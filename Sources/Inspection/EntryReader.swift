@@ -7,7 +7,7 @@ struct EntryReader<Memory: MemoryReader> {
   private let memory: Memory
   private let step: UInt64
   private var clock: TickClock
-  private let wantsStacks: Bool
+  private let wants: FibrilCopies.Wanted
   private(set) var fibrils: [FibrilSnapshot] = []
   private(set) var problems: [String] = []
   /// Chunks that were read already, so that a table that names one again and again has an end.
@@ -17,15 +17,15 @@ struct EntryReader<Memory: MemoryReader> {
   /// Entries in one bulk copy: their stacks take 64 MiB at most.
   private static var batchEntries: Int { 1024 }
 
-  init(memory: Memory, root: fibril_root, clock: TickClock, wantsStacks: Bool) {
+  init(memory: Memory, root: fibril_root, clock: TickClock, wants: FibrilCopies.Wanted) {
     self.memory = memory
     step = UInt64(root.fibril_bytes)
     self.clock = clock
-    self.wantsStacks = wantsStacks
+    self.wants = wants
   }
 
   /// Reads all fibrils of a task.
-  mutating func read(_ task: TaskSlot, _ onFibril: (FibrilSnapshot, StackCopy?) -> Void) {
+  mutating func read(_ task: TaskSlot, _ onFibril: (FibrilSnapshot, FibrilCopies) -> Void) {
     guard let (slot, chunks) = chunks(of: task) else { return }
     let entries = Int(slot.chunk_entries)
     guard entries <= TableLimit.chunkEntries else {
@@ -78,19 +78,21 @@ struct EntryReader<Memory: MemoryReader> {
 
   /// Reads `count` entries that lie one behind the other; false if not all of them can be read.
   private mutating func readBatch(
-    at address: UInt64, _ count: Int, _ slot: fibril_task_slot, _ onFibril: (FibrilSnapshot, StackCopy?) -> Void
+    at address: UInt64, _ count: Int, _ slot: fibril_task_slot, _ onFibril: (FibrilSnapshot, FibrilCopies) -> Void
   ) -> Bool {
     let range = address..<address + UInt64(count) * step
     let before = memory.read([range])
     let entries = (0..<count).map { before.load(fibril_entry.self, from: 0, at: $0 * Int(step)) }
-    let stackRanges = entries.map { entry in entry.map { $0.stackRange(wanted: wantsStacks) } ?? 0..<0 }
+    let stackRanges = entries.map { entry in entry.map { $0.stackRange(wants) } ?? 0..<0 }
     let stacks = memory.read(stackRanges)
+    let texts = memory.read(entries.map { entry in entry.map { $0.textRange(wants) } ?? 0..<0 })
     let after = memory.read([range])
     for (index, entry) in entries.enumerated() {
       guard let entry else { return false }
       let sequence = after.load(UInt32.self, from: 0, at: index * Int(step))
       if entry.isWhole(sequence, slot) {
-        emit(entry, slot, stackRanges[index].lowerBound, stacks[index], onFibril)
+        let copies = FibrilCopies(stackAddress: stackRanges[index].lowerBound, stack: stacks[index], text: texts[index])
+        emit(entry, slot, copies, onFibril)
       } else {
         readAgain(at: address + UInt64(index) * step, slot, onFibril)
       }
@@ -100,15 +102,16 @@ struct EntryReader<Memory: MemoryReader> {
 
   /// Reads one entry until it does not change meanwhile.
   private mutating func readAgain(
-    at address: UInt64, _ slot: fibril_task_slot, _ onFibril: (FibrilSnapshot, StackCopy?) -> Void
+    at address: UInt64, _ slot: fibril_task_slot, _ onFibril: (FibrilSnapshot, FibrilCopies) -> Void
   ) {
     var last: fibril_entry?
     for _ in 0..<TableLimit.tries {
       guard let entry = memory.read(fibril_entry.self, at: address) else { break }
-      let stackRange = entry.stackRange(wanted: wantsStacks)
-      let stack = memory.read([stackRange])
+      let stackRange = entry.stackRange(wants)
+      let copy = memory.read([stackRange, entry.textRange(wants)])
       if entry.isWhole(memory.read(UInt32.self, at: address), slot) {
-        emit(entry, slot, stackRange.lowerBound, stack[0], onFibril)
+        let copies = FibrilCopies(stackAddress: stackRange.lowerBound, stack: copy[0], text: copy[1])
+        emit(entry, slot, copies, onFibril)
         return
       }
       last = entry
@@ -117,27 +120,35 @@ struct EntryReader<Memory: MemoryReader> {
     var fibril = FibrilSnapshot(last, slot, &clock)
     fibril.changedWhileRead = true
     fibrils.append(fibril)
-    onFibril(fibril, nil)
+    onFibril(fibril, FibrilCopies())
   }
 
   private mutating func emit(
-    _ entry: fibril_entry, _ slot: fibril_task_slot, _ address: UInt64, _ stack: ArraySlice<UInt8>,
-    _ onFibril: (FibrilSnapshot, StackCopy?) -> Void
+    _ entry: fibril_entry, _ slot: fibril_task_slot, _ copies: FibrilCopies,
+    _ onFibril: (FibrilSnapshot, FibrilCopies) -> Void
   ) {
     guard entry.id != 0 else { return }
     let fibril = FibrilSnapshot(entry, slot, &clock)
     fibrils.append(fibril)
-    onFibril(fibril, stack.isEmpty ? nil : StackCopy(address: address, bytes: stack))
+    onFibril(fibril, copies)
   }
 }
 
 extension fibril_entry {
   /// What is to be copied of the stack, from the saved stack pointer on; empty if there is none.
-  fileprivate func stackRange(wanted: Bool) -> Range<UInt64> {
-    guard wanted, sequence % 2 == 0, id != 0, stack_pointer >= stack_low, stack_pointer < stack_high else {
+  fileprivate func stackRange(_ wants: FibrilCopies.Wanted) -> Range<UInt64> {
+    guard wants.stacks, sequence % 2 == 0, id != 0, stack_pointer >= stack_low, stack_pointer < stack_high else {
       return 0..<0
     }
     return stack_pointer..<stack_pointer + min(stack_high - stack_pointer, TableLimit.stackBytes)
+  }
+
+  /// Where the text lies that an argument of its call points at; empty if none does.
+  fileprivate func textRange(_ wants: FibrilCopies.Wanted) -> Range<UInt64> {
+    guard id != 0, sequence % 2 == 0, call >= 0, let index = wants.textArgument(UInt32(call)) else { return 0..<0 }
+    let words = [arguments.0, arguments.1, arguments.2, arguments.3, arguments.4, arguments.5]
+    guard words.indices.contains(index), words[index] != 0 else { return 0..<0 }
+    return Range(words[index], bytes: TableLimit.textBytes) ?? 0..<0
   }
 
   /// Is this copy whole, given the sequence as it was afterwards? A running fibril's is odd for as

@@ -50,9 +50,9 @@ public struct ProcessInspector {
 
   /// Reads all tasks, fibrils and names. For `onFibril` see `TableReader.read`.
   public func read(
-    wantsStacks: Bool = false, onFibril: (FibrilSnapshot, StackCopy?) -> Void = { _, _ in }
+    wants: FibrilCopies.Wanted = .nothing, onFibril: (FibrilSnapshot, FibrilCopies) -> Void = { _, _ in }
   ) -> Inspection {
-    table.read(command: command, wantsStacks: wantsStacks, onFibril: onFibril)
+    table.read(command: command, wants: wants, onFibril: onFibril)
   }
 
   /// The names from an index on that there are by now; none once the process is gone.

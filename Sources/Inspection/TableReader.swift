@@ -11,28 +11,6 @@ public struct Inspection: Sendable {
   public var problems: [String] = []
 }
 
-/// A parked fibril's stack, copied from its saved stack pointer upward.
-public struct StackCopy: Sendable {
-  /// Where the first byte lies in the process.
-  public var address: UInt64
-  /// What lay there.
-  public var bytes: ArraySlice<UInt8>
-
-  /// Bytes that lay at an address, as a copy of the process's memory.
-  public init(address: UInt64, bytes: ArraySlice<UInt8>) {
-    self.address = address
-    self.bytes = bytes
-  }
-
-  /// The 64-bit word at an address; nil if it was not copied.
-  public func word(at address: UInt64) -> UInt64? {
-    let offset = address &- self.address
-    guard bytes.count >= 8, offset <= UInt64(bytes.count - 8) else { return nil }
-    // Safe: the load checks its bounds, and every pattern of bits is a number.
-    return unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)
-  }
-}
-
 /// What a table may hold at most; whatever says more is damaged.
 enum TableLimit {
   static let structureBytes = 64 << 10
@@ -44,6 +22,8 @@ enum TableLimit {
   static let tries = 16
   /// What is copied of one stack.
   static let stackBytes: UInt64 = 64 << 10
+  /// What is copied of one text.
+  static let textBytes: UInt64 = 256
 }
 
 /// A task's slot, and where it lies.
@@ -89,10 +69,11 @@ public struct TableReader<Memory: MemoryReader> {
 
   /// Reads all tasks, fibrils and names.
   ///
-  /// Each fibril is also handed to `onFibril` once, together with its stack if it has one that did
-  /// not change meanwhile and `wantsStacks`. The stack is only lent: keep what you need of it.
+  /// Each fibril is also handed to `onFibril` once, together with what else was wanted of it. The
+  /// copies are only lent: keep what you need of them.
   public func read(
-    command: String, wantsStacks: Bool = false, onFibril: (FibrilSnapshot, StackCopy?) -> Void = { _, _ in }
+    command: String, wants: FibrilCopies.Wanted = .nothing,
+    onFibril: (FibrilSnapshot, FibrilCopies) -> Void = { _, _ in }
   ) -> Inspection {
     var clock = TickClock(
       source: root.clock == UInt64(FIBRIL_CLOCK_TSC.rawValue) ? .timeStampCounter : .monotonic)
@@ -104,7 +85,7 @@ public struct TableReader<Memory: MemoryReader> {
     let slots = readSlots(&inspection.problems)
     // Heads before entries: whatever changes in between is in the records from there on.
     inspection.snapshot.tasks = zip(slots, readHeads(slots)).map { TaskSnapshot($0.slot, nextNumber: $1) }
-    var entries = EntryReader(memory: memory, root: root, clock: clock, wantsStacks: wantsStacks)
+    var entries = EntryReader(memory: memory, root: root, clock: clock, wants: wants)
     for slot in slots {
       entries.read(slot, onFibril)
     }

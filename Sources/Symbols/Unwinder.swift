@@ -120,6 +120,13 @@ public struct Unwinder: Sendable {
     }
     var next = registers
     for register in row.registers {
+      // In an epilogue a rule may still name a place below the stack pointer: the register was popped
+      // from there and has its value back.
+      if case .atFrameAddress(let offset) = register.rule,
+        frameAddress &+ UInt64(bitPattern: offset) < stackPointer
+      {
+        continue
+      }
       next[register.register] = value(register.rule, register.register, registers, frameAddress, readStack)
     }
     next[architecture.stackPointer] = frameAddress

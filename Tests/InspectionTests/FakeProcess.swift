@@ -14,6 +14,8 @@ final class FakeProcess: MemoryReader {
 
   var root = UInt64(0)
   var slots = UInt64(0)
+  /// The texts that were handed out with fibrils.
+  var texts: [UInt64: String] = [:]
   private var entries: [UInt64: UInt64] = [:]
   private var stacks: [UInt64: UInt64] = [:]
 
@@ -172,8 +174,9 @@ extension FakeProcess {
   func inspect() throws -> (Inspection, [UInt64: StackCopy]) {
     var stacks: [UInt64: StackCopy] = [:]
     let reader = try TableReader(memory: self, rootAddress: root, processID: 4711)
-    let inspection = reader.read(command: "fake", wantsStacks: true) { fibril, stack in
-      if let stack { stacks[fibril.fibril] = stack }
+    let inspection = reader.read(command: "fake", wants: .init(stacks: true) { _ in 1 }) { fibril, copies in
+      if let stack = copies.stack { stacks[fibril.fibril] = stack }
+      if let text = copies.text { texts[fibril.fibril] = text }
     }
     return (inspection, stacks)
   }

@@ -32,6 +32,17 @@ import TraceEvents
     }
   }
 
+  @Test func theTextOfAnArgumentComesAlong() throws {
+    let process = FakeProcess(tasks: 1, fibrils: 3)
+    // Fibril 1's second argument points at a name; fibril 2's at nothing, fibril 3 is in no call.
+    var names: UInt64 = 0
+    process.changeRoot { names = $0.names }
+    process.change(1) { $0.arguments.1 = names + 3 * 64 }
+    process.change(3) { $0.call = -1 }
+    _ = try process.inspect()
+    #expect(process.texts == [1: "fibril 3"])
+  }
+
   @Test func aRunningFibrilIsRunningAndHasNoStaleStack() throws {
     let process = FakeProcess(tasks: 1, fibrils: 3)
     process.changeSlot(ofTask: 1) { $0.running = 2 }

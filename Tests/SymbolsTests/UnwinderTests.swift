@@ -62,6 +62,18 @@ struct FakeStack {
     #expect(backtrace.frames.map(\.pc) == [0x100, 0x200, 0x300] && backtrace.end == .bottom)
   }
 
+  @Test func aRegisterThatWasPoppedHasItsValueBack() {
+    // Between `pop %rbp` and `ret` the rules still say where rbp was.
+    let epilogue = UnwindRow(
+      frameAddress: .register(Self.stackPointer, offset: 8), returnAddress: .atFrameAddress(-8),
+      registers: [.init(register: Self.framePointer, rule: .atFrameAddress(-16))])
+    let rows: [UInt64: UnwindRow] = [0x100: epilogue, 0x1ff: Self.withFrame, 0x2ff: Self.bottom]
+    let stack = FakeStack(words: [0x1000: 0x200, 0x1040: 0, 0x1048: 0x300])
+    let backtrace = unwinder.walk(
+      from: registers(pc: 0x100, sp: 0x1000, fp: 0x1040), isExact: true, rows: { rows[$0] }, readStack: stack.read)
+    #expect(backtrace.frames.map(\.pc) == [0x100, 0x200, 0x300] && backtrace.end == .bottom)
+  }
+
   @Test func fallsBackToFramePointers() {
     let stack = FakeStack(words: [0x1010: 0x1030, 0x1018: 0x200, 0x1030: 0, 0x1038: 0x300])
     let backtrace = unwinder.walk(

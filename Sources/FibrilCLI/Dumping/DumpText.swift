@@ -163,14 +163,15 @@ struct DumpText {
         text.append(", but its thread is in the kernel")
         guard let call else { return }
         text.append(": ")
-        waits.appendCall(call.number, call.arguments, to: &text)
+        CallArguments.append(call: call.number, call.arguments, path: nil, to: &text)
       }
     case .runnable: text.append("runnable")
     case .blocked where fibril.isCall:
       text.append("pending ")
-      waits.appendCall(fibril.call ?? 0, fibril.arguments, to: &text)
+      CallArguments.append(
+        call: fibril.call ?? 0, fibril.arguments, path: dump.paths[fibril.fibril], to: &text)
       if fibril.onHelper { text.append(", on a helper thread") }
-    case .blocked: waits.append(fibril, to: &text)
+    case .blocked: waits.append(fibril, path: dump.paths[fibril.fibril], to: &text)
     case .dead: text.append("ended, waiting to be joined")
     default:
       text.append("in unknown state ")

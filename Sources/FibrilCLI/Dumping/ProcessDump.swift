@@ -23,6 +23,8 @@ struct ProcessDump {
   private(set) var stacks: [UInt64: StackView] = [:]
   /// Bytes of each fibril's stack that were never used.
   private(set) var neverUsed: [UInt64: UInt64] = [:]
+  /// Paths that a fibril's call was given.
+  private(set) var paths: [UInt64: String] = [:]
   let symbolizer: Symbolizer
 
   init(of inspector: ProcessInspector) {
@@ -33,9 +35,12 @@ struct ProcessDump {
     var backtraces: [Backtrace] = []
     var stacks: [UInt64: StackView] = [:]
     var neverUsed: [UInt64: UInt64] = [:]
-    inspection = inspector.read(wantsStacks: true) { fibril, stack in
+    var paths: [UInt64: String] = [:]
+    let wanted = FibrilCopies.Wanted(stacks: true, textArgument: CallArguments.pathArgument)
+    inspection = inspector.read(wants: wanted) { fibril, copies in
+      paths[fibril.fibril] = copies.text
       if !fibril.stack.isEmpty, !fibril.isCall { neverUsed[fibril.fibril] = use.neverUsed(fibril.stack) }
-      guard let stack, let backtrace = walker.walk(parked: stack) else { return }
+      guard let stack = copies.stack, let backtrace = walker.walk(parked: stack) else { return }
       let number = numbers[backtrace] ?? backtraces.count
       if number == backtraces.count {
         numbers[backtrace] = number
@@ -50,6 +55,7 @@ struct ProcessDump {
     self.backtraces = backtraces
     self.stacks = stacks
     self.neverUsed = neverUsed
+    self.paths = paths
   }
 }
 

@@ -8,12 +8,13 @@ struct WaitText {
   /// A fibril's name; empty if it has none.
   let name: (UInt64) -> String
 
-  /// Why a blocked fibril is blocked.
-  func append(_ fibril: FibrilSnapshot, to text: inout ByteText) {
+  /// Why a blocked fibril is blocked. `path` is the one its call was given.
+  func append(_ fibril: FibrilSnapshot, path: String?, to text: inout ByteText) {
     switch fibril.reason {
     case .call:
       text.append("blocked in ")
-      appendCall(UInt32(clamping: fibril.object), fibril.call == nil ? [] : fibril.arguments, to: &text)
+      CallArguments.append(
+        call: UInt32(clamping: fibril.object), fibril.call == nil ? [] : fibril.arguments, path: path, to: &text)
     case .sleep:
       text.append("sleeping ")
       text.append(seconds: fibril.object)
@@ -35,32 +36,6 @@ struct WaitText {
     }
     if fibril.onHelper { text.append(", on a helper thread") }
     appendDeadline(fibril.deadline, to: &text)
-  }
-
-  /// `read(3, 0x7f0012345678, 512)`: small numbers as numbers, all others in hexadecimal. How many
-  /// arguments a call takes is not known here, so those at the end that are 0 are left out.
-  func appendCall(_ number: UInt32, _ arguments: [UInt64], to text: inout ByteText) {
-    if let name = SystemCallNames.name(of: number) {
-      text.append(own: name)
-    } else {
-      text.append("system call ")
-      text.append(decimal: UInt64(number))
-    }
-    text.append("(")
-    let given = arguments.prefix(arguments.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0)
-    for (index, argument) in given.enumerated() {
-      if index > 0 { text.append(", ") }
-      let signed = Int64(Int32(truncatingIfNeeded: argument))
-      if argument < 10_000 {
-        text.append(decimal: argument)
-      } else if signed < 0, signed > -10_000, argument == UInt64(bitPattern: signed) || argument >> 32 == 0 {
-        text.append("-")
-        text.append(decimal: UInt64(-signed))
-      } else {
-        text.append(hexadecimal: argument)
-      }
-    }
-    text.append(")")
   }
 
   private func appendDeadline(_ deadline: UInt64, to text: inout ByteText) {

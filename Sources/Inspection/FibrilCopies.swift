@@ -1,0 +1,56 @@
+// What is copied of a fibril beside its entry, at the same moment: its stack, and a text that its call
+// points at.
+
+/// A parked fibril's stack, copied from its saved stack pointer upward.
+public struct StackCopy: Sendable {
+  /// Where the first byte lies in the process.
+  public var address: UInt64
+  /// What lay there.
+  public var bytes: ArraySlice<UInt8>
+
+  /// Bytes that lay at an address, as a copy of the process's memory.
+  public init(address: UInt64, bytes: ArraySlice<UInt8>) {
+    self.address = address
+    self.bytes = bytes
+  }
+
+  /// The 64-bit word at an address; nil if it was not copied.
+  public func word(at address: UInt64) -> UInt64? {
+    let offset = address &- self.address
+    guard bytes.count >= 8, offset <= UInt64(bytes.count - 8) else { return nil }
+    // Safe: the load checks its bounds, and every pattern of bits is a number.
+    return unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)
+  }
+}
+
+/// Copies that were made while a fibril's entry did not change.
+public struct FibrilCopies: Sendable {
+  /// From the saved stack pointer upward; nil if it has none, runs, or could not be read.
+  public var stack: StackCopy?
+  /// A text that an argument of its call points at, without the NUL; it may be cut off.
+  public var text: String?
+
+  /// What is to be copied.
+  public struct Wanted {
+    /// Whether stacks are.
+    public var stacks: Bool
+    /// Which argument of a system call, from 0, points at a text worth having.
+    public var textArgument: (UInt32) -> Int?
+
+    /// Only the entries.
+    public static var nothing: Wanted { Wanted(stacks: false) { _ in nil } }
+
+    /// Stacks, texts, or both.
+    public init(stacks: Bool, textArgument: @escaping (UInt32) -> Int?) {
+      self.stacks = stacks
+      self.textArgument = textArgument
+    }
+  }
+
+  init() {}
+
+  init(stackAddress: UInt64, stack: ArraySlice<UInt8>, text: ArraySlice<UInt8>) {
+    self.stack = stack.isEmpty ? nil : StackCopy(address: stackAddress, bytes: stack)
+    self.text = text.isEmpty ? nil : String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+  }
+}
