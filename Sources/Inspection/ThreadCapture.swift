@@ -18,8 +18,8 @@ public enum ThreadCapture: Sendable {
   case onCPU(ThreadRegisters, StackCopy)
   /// It is in the kernel for a system call.
   case inCall(number: Int64, arguments: [UInt64], ThreadRegisters, StackCopy)
-  /// It is in the kernel for something else, such as a page fault.
-  case inKernel(ThreadRegisters, StackCopy)
+  /// It is in the kernel for something else: stopped by a signal or a debugger, or a page fault.
+  case inKernel(isStopped: Bool, ThreadRegisters, StackCopy)
   /// Nothing could be seen, and why.
   case unavailable(String)
 }
@@ -98,8 +98,15 @@ extension ProcessInspector {
       return nil
     }
     let stack = StackCopy(address: stackPointer, bytes: copy[0])
-    guard number >= 0 else { return .inKernel(registers, stack) }
+    guard number >= 0 else { return .inKernel(isStopped: isStopped(thread), registers, stack) }
     return .inCall(number: number, arguments: Array(numbers.prefix(6)), registers, stack)
+  }
+
+  private func isStopped(_ thread: Int32) -> Bool {
+    guard case .success(let text) = ProcFile.read("/proc/\(processID)/task/\(thread)/stat") else { return false }
+    // "ID (COMMAND) STATE ...", where COMMAND may hold anything.
+    let state = text.split(separator: ") ").dropFirst().last?.first
+    return state == "T" || state == "t"
   }
 
   /// A thread's id as this process sees it: they differ if the process lives in a PID namespace.

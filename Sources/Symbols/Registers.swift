@@ -16,6 +16,13 @@ public struct Architecture: Equatable, Sendable {
   /// AAPCS64: x19 to x28 and x29, the frame pointer, are preserved; x30 is the return address.
   public static let aarch64 = Architecture(
     stackPointer: 31, framePointer: 29, returnAddress: 30, preserved: Array(19...30))
+  /// What programmers call a register.
+  func name(ofRegister register: Int) -> String {
+    guard self == .x86_64 else { return "x\(register)" }
+    let names = ["rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp"]
+    return names.indices.contains(register) ? names[register] : "r\(register)"
+  }
+
   #if arch(x86_64)
     /// Of the machine this runs on.
     public static let current = x86_64

@@ -41,7 +41,8 @@ public enum UnwindEnd: Equatable, Hashable, Sendable {
     case .bottom: nil
     case .outsideStack: "the stack goes on where it could not be read"
     case .noRules: "no unwind rules for this code, and its frame pointer leads nowhere"
-    case .unknownRegister(let register): "the rules need register \(register), which is not known"
+    case .unknownRegister(let register):
+      "the rules need \(Architecture.current.name(ofRegister: register)), which is not known"
     case .noProgress: "the frame before this one is itself"
     case .tooDeep: "more frames follow"
     }

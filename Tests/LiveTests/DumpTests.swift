@@ -159,6 +159,20 @@ import TraceEvents
     #expect(fibril.frames.contains { $0.hasPrefix("? middle") } == flags.contains("-fno-omit-frame-pointer"))
   }
 
+  @Test func aStoppedProcess() throws {
+    let program = try DumpStandIn(flags: ["-fno-omit-frame-pointer"])
+    let subject = try Subject(program.path, ["spin"])
+    _ = try subject.wait { $0.fibrils.count == 3 }
+    kill(subject.id, SIGSTOP)
+    _ = try subject.wait { _ in
+      (try? String(contentsOfFile: "/proc/\(subject.id)/stat", encoding: .utf8))?.contains(") T ") == true
+    }
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    let fibril = try #require(DumpedFibril.parse(run.output).first)
+    #expect(fibril.line.hasSuffix("running fibril, but its thread is stopped"))
+    #expect(Array(fibril.functions.prefix(4)) == ["inner", "middle", "outer", "main"])
+  }
+
   @Test(arguments: [false, true])
   func aDeletedBinaryAndAStrippedOne(stripped: Bool) throws {
     let folder = try TemporaryFolder()

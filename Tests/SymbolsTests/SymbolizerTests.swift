@@ -61,6 +61,7 @@ import Testing
   /// The program, loaded at its own addresses, and those addresses by name.
   final class Program {
     let folder: URL
+    var path: String { folder.appending(path: "program").path }
     var addresses: [String: UInt64] = [:]
     let symbolizer: Symbolizer
 

@@ -159,11 +159,13 @@ struct DumpText {
     switch fibril.state {
     case .running:
       text.append("running fibril")
-      if case .inKernel(let call, _) = dump.stacks[fibril.fibril] {
-        text.append(", but its thread is in the kernel")
-        guard let call else { return }
-        text.append(": ")
-        CallArguments.append(call: call.number, call.arguments, path: nil, to: &text)
+      switch dump.stacks[fibril.fibril] {
+      case .inCall(let number, let arguments, _):
+        text.append(", but its thread is in the kernel: ")
+        CallArguments.append(call: number, arguments, path: nil, to: &text)
+      case .inKernel(isStopped: true, _): text.append(", but its thread is stopped")
+      case .inKernel(isStopped: false, _): text.append(", but its thread is in the kernel")
+      default: break
       }
     case .runnable: text.append("runnable")
     case .blocked where fibril.isCall:
@@ -186,7 +188,7 @@ struct DumpText {
       let trace = rendered[number] ?? traces.text(of: dump.backtraces[number])
       rendered[number] = trace
       appendFrames(trace, to: &text)
-    case .onCPU(let backtrace), .inKernel(_, let backtrace):
+    case .onCPU(let backtrace), .inCall(_, _, let backtrace), .inKernel(_, let backtrace):
       appendFrames(traces.text(of: backtrace), to: &text)
     case .hidden(let cause):
       text.append(" (")

@@ -9,8 +9,10 @@ internal import TraceEvents
 enum StackView {
   case parked(backtrace: Int)
   case onCPU(Backtrace)
-  /// Its thread is in the kernel, and for which call (nil: for something else).
-  case inKernel(call: (number: UInt32, arguments: [UInt64])?, Backtrace)
+  /// Its thread is in the kernel for a system call.
+  case inCall(number: UInt32, arguments: [UInt64], Backtrace)
+  /// Its thread is in the kernel for something else.
+  case inKernel(isStopped: Bool, Backtrace)
   /// It runs, and why nothing is to be seen of it.
   case hidden(String)
 }
@@ -106,8 +108,9 @@ struct StackWalker {
     switch capture {
     case .onCPU(let registers, let stack): .onCPU(walk(registers, stack))
     case .inCall(let number, let arguments, let registers, let stack):
-      .inKernel(call: (UInt32(clamping: number), arguments), walk(registers, stack))
-    case .inKernel(let registers, let stack): .inKernel(call: nil, walk(registers, stack))
+      .inCall(number: UInt32(clamping: number), arguments: arguments, walk(registers, stack))
+    case .inKernel(let isStopped, let registers, let stack):
+      .inKernel(isStopped: isStopped, walk(registers, stack))
     case .unavailable(let cause): .hidden("registers not available: \(cause)")
     }
   }
@@ -127,7 +130,7 @@ struct StackWalker {
 extension ThreadCapture {
   fileprivate var stackPointer: UInt64? {
     switch self {
-    case .onCPU(let registers, _), .inCall(_, _, let registers, _), .inKernel(let registers, _):
+    case .onCPU(let registers, _), .inCall(_, _, let registers, _), .inKernel(_, let registers, _):
       registers.stackPointer
     case .unavailable: nil
     }
