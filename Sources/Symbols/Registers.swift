@@ -36,7 +36,12 @@ public struct Architecture: Equatable, Sendable {
 public struct Registers: Sendable {
   /// The next instruction, or where a call returns to.
   public var pc: UInt64
-  private var values = InlineArray<32, UInt64>(repeating: 0)
+  // One for each DWARF number that is used: walks copy these values once a frame.
+  #if arch(x86_64)
+    private var values = InlineArray<17, UInt64>(repeating: 0)
+  #else
+    private var values = InlineArray<32, UInt64>(repeating: 0)
+  #endif
   private var known: UInt32 = 0
 
   /// Nothing but the program counter is known.
@@ -44,9 +49,9 @@ public struct Registers: Sendable {
 
   /// By DWARF number; nil: unknown.
   public subscript(register: Int) -> UInt64? {
-    get { register >= 0 && register < 32 && known & (1 << UInt32(register)) != 0 ? values[register] : nil }
+    get { values.indices.contains(register) && known & (1 << UInt32(register)) != 0 ? values[register] : nil }
     set {
-      guard register >= 0, register < 32 else { return }
+      guard values.indices.contains(register) else { return }
       if let newValue {
         values[register] = newValue
         known |= 1 << UInt32(register)
