@@ -30,7 +30,7 @@ public struct BPFError: Error, Equatable, Sendable, CustomStringConvertible {
     let cause = unsafe String(cString: strerror(errno)) + detail
     switch errno {
     case EPERM, EACCES:
-      self.init(action, .lacking, cause: cause, remedy: Self.rightsRemedy)
+      self.init(action, .lacking, cause: unsafe String(cString: strerror(errno)), remedy: Self.rightsRemedy)
     case ENOSYS, EOPNOTSUPP, ENOTSUP:
       self.init(action, .lacking, cause: cause, remedy: "the kernel lacks BPF or uprobes; `fibril doctor` says more")
     default:

@@ -93,11 +93,16 @@ public final class TraceSession {
     }
   }
 
-  /// Detaches, delivers all that is left, and the loss that only shows now.
-  public func finish<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) -> Totals {
+  /// Detaches: no records are made any more.
+  public func detach() {
     findBuffers()
     attachment?.detach()
     batches.clock.add(.now())
+  }
+
+  /// Detaches, delivers all that is left, and the loss that only shows now.
+  public func finish<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) -> Totals {
+    detach()
     try drain(deliver)
     for index in 0..<(buffers?.count ?? 0) {
       guard let header = buffers?.header(at: index) else { continue }

@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-pid_t fibril_start_held(const char *path, char *const arguments[], char *const environment[], int gate, int report,
-			const sigset_t *mask)
+pid_t fibril_start_held(const char *path, char *const arguments[], char *const environment[], const int gate[2],
+			int report, const sigset_t *mask)
 {
 	pid_t child = fork();
 
@@ -18,10 +18,12 @@ pid_t fibril_start_held(const char *path, char *const arguments[], char *const e
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 
+	/* While this process holds the writing end itself, the pipe has no end to be noticed. */
+	close(gate[1]);
 	char byte;
 	ssize_t count;
 	do
-		count = read(gate, &byte, 1);
+		count = read(gate[0], &byte, 1);
 	while (count < 0 && errno == EINTR);
 	if (count != 1)
 		_exit(127);

@@ -35,8 +35,9 @@ struct TraceRecorder<Output: Exporter> {
   /// Ends the trace and the output, and says what they come to.
   mutating func finish() throws -> TraceSummary {
     names.refresh()
-    let totals = try session.finish { events in try consume(events) }
+    session.detach()
     let end = ClockPair.now().nanoseconds
+    let totals = try session.finish { events in try consume(events) }
     timeline.finish(at: end, into: &output)
     try output.finalise()
     return TraceSummary(statistics: timeline.statistics, lost: totals.lost, nanoseconds: end - timeline.start)
