@@ -85,8 +85,8 @@ struct Trace: ParsableCommand {
       try pid.map { pid throws in try TraceTarget(processID: pid) }
       ?? TraceTarget(command: command, mask: interrupts.originalMask)
     // Opened before anything is attached, emptied only once that has worked.
-    let file = try outputPath.map { path throws in try OutputFile(path: path) }
-    let summaryFile = try summary.map { path throws in try OutputFile(path: path) }
+    let file = try outputPath.map { path throws in try OutputFile(path: path, option: "-o") }
+    let summaryFile = try summary.map { path throws in try OutputFile(path: path, option: "--summary") }
     let options = buffer.map { TraceSession.Options(ringBytes: Int($0.bytes)) } ?? TraceSession.Options()
     let session = try TraceSession(process: target.processID, files: target.files, options: options)
     try session.attach()

@@ -5,14 +5,16 @@ internal import Glibc
 struct OutputError: Error, CustomStringConvertible {
   var path: String
   var errno: Int32
+  /// The option that names the file.
+  var option: String
 
   var description: String {
     let cause = unsafe String(cString: strerror(errno))
     let remedy =
       switch errno {
-      case ENOSPC, EDQUOT: "; free some space, or write to another place with -o"
+      case ENOSPC, EDQUOT: "; free some space, or choose another place with \(option)"
       case EPIPE: "; whoever read it has gone"
-      default: "; choose another file with -o"
+      default: "; choose another file with \(option)"
       }
     return "cannot write \(path): \(cause)\(remedy)"
   }
@@ -21,15 +23,18 @@ struct OutputError: Error, CustomStringConvertible {
 /// An open file for writing. `-` is standard output.
 final class OutputFile {
   let path: String
+  private let option: String
   private let descriptor: Int32
   private let isStandardOutput: Bool
 
-  /// Opens or creates the file and leaves what it holds until `begin`. Throws `OutputError`.
-  init(path: String) throws(OutputError) {
+  /// Opens or creates the file that `option` names, and leaves what it holds until `begin`. Throws
+  /// `OutputError`.
+  init(path: String, option: String = "-o") throws(OutputError) {
+    self.option = option
     isStandardOutput = path == "-"
     self.path = isStandardOutput ? "standard output" : path
     descriptor = isStandardOutput ? STDOUT_FILENO : unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw OutputError(path: path, errno: errno) }
+    guard descriptor >= 0 else { throw OutputError(path: path, errno: errno, option: option) }
   }
 
   deinit {
@@ -40,7 +45,7 @@ final class OutputFile {
   func begin() throws(OutputError) {
     var status = stat()
     guard !isStandardOutput, unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
-    guard ftruncate(descriptor, 0) == 0 else { throw OutputError(path: path, errno: errno) }
+    guard ftruncate(descriptor, 0) == 0 else { throw OutputError(path: path, errno: errno, option: option) }
   }
 
   /// Writes all of `bytes`. Throws `OutputError`.
@@ -49,7 +54,7 @@ final class OutputFile {
     while done < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw OutputError(path: path, errno: count < 0 ? errno : EIO) }
+      guard count > 0 else { throw OutputError(path: path, errno: count < 0 ? errno : EIO, option: option) }
       done += count
     }
   }
