@@ -54,7 +54,7 @@ static __always_inline bool is_wanted(__u32 tgid)
 
 static __always_inline void count_unplaced(__u64 task, __u64 first, __u64 records)
 {
-	struct fibril_unplaced none = {}, *of_task;
+	struct fibril_unplaced none = { .first = first }, *of_task;
 
 	of_task = bpf_map_lookup_elem(&unplaced, &task);
 	if (!of_task) {

@@ -7,6 +7,7 @@ struct Attachment: ~Copyable {
   let object: BatchObject
   let ring: Ring
   private var links: ProbeLinks
+  private(set) var isAttached = true
 
   private init(object: consuming BatchObject, ring: consuming Ring, links: consuming ProbeLinks) {
     self.object = object
@@ -30,5 +31,8 @@ struct Attachment: ~Copyable {
     return Attachment(object: object, ring: ring, links: links)
   }
 
-  mutating func detach() { links = ProbeLinks() }
+  mutating func detach() {
+    links = ProbeLinks()
+    isAttached = false
+  }
 }

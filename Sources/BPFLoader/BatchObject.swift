@@ -71,21 +71,23 @@ enum AttachWay: CaseIterable {
   /// Descriptor of the ring, which lives as long as this object.
   var ring: Int32 { unsafe bpf_object__find_map_fd_by_name(object, "ring") }
 
-  /// What of each task found no place in the ring: its last number, plus one, by task.
-  func unplacedEnds() -> [UInt64: UInt64] {
+  /// What of each task found no place in the ring: from its first to behind its last number, by task.
+  func unplaced() -> [UInt64: Range<UInt64>] {
     let map = unsafe bpf_object__find_map_fd_by_name(object, "unplaced")
-    var ends: [UInt64: UInt64] = [:]
+    var ranges: [UInt64: Range<UInt64>] = [:]
     var task: UInt64 = 0
     // Keys and values have the sizes that fibril_ring.h gives the map.
     var status = unsafe bpf_map_get_next_key(map, nil, &task)
     while status == 0 {
       var unplaced = fibril_unplaced()
-      if unsafe bpf_map_lookup_elem(map, &task, &unplaced) == 0 { ends[task] = unplaced.end }
+      if unsafe bpf_map_lookup_elem(map, &task, &unplaced) == 0, unplaced.first < unplaced.end {
+        ranges[task] = unplaced.first..<unplaced.end
+      }
       var next: UInt64 = 0
       status = unsafe bpf_map_get_next_key(map, &task, &next)
       task = next
     }
-    return ends
+    return ranges
   }
 
   /// Batches lost of tasks that not even the account of loss had room for.

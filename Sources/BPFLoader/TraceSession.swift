@@ -27,6 +27,9 @@ public final class TraceSession {
     /// Tasks of which records arrived or were lost.
     public var tasks: Int
     public var batches: UInt64
+    /// The buffers were found. If not, the process ended before: what it had not handed over is
+    /// missing, and nobody knows how much that was.
+    public var endIsKnown: Bool
   }
 
   public let processID: Int32
@@ -38,6 +41,8 @@ public final class TraceSession {
   private var buffers: BufferFile?
   /// When to look for the buffers again, in CLOCK_MONOTONIC nanoseconds, while there are none.
   private var nextSearch: UInt64 = 0
+  /// What was in the buffers at the end, while the probes were still attached.
+  private var copiesAtEnd: [BufferedRecords] = []
   /// By buffer: how much had been flushed when it was last looked at.
   private var flushed: [UInt64] = []
 
@@ -55,26 +60,31 @@ public final class TraceSession {
   ///
   /// Throws `BPFError`, of kind `.lacking` where rights or the kernel are in the way.
   public func attach() throws(BPFError) {
-    let process = ProcessFolder(processID: processID)
+    let usesMultiLink = files.allSatisfy(\.argumentsAreInCallingOrder)
+    let hasMainThread = ProcessFolder(processID: processID)?.mainThreadHasExited != true
+    try attach(by: AttachWay.allCases.filter { $0 != .uprobeMulti || usesMultiLink }, hasMainThread: hasMainThread)
+  }
+
+  /// Attaches by the first of `ways` that works.
+  func attach(by ways: [AttachWay], hasMainThread: Bool) throws(BPFError) {
     findBuffers()
     // What lies in the buffers by now was left there by an earlier trace.
     forEachHeader { _, header in batches.decoder.begin(task: header.task, at: header.head) }
-
-    let usesMultiLink = files.allSatisfy(\.argumentsAreInCallingOrder)
     var firstError: BPFError?
-    for way in AttachWay.allCases where way != .uprobeMulti || usesMultiLink {
+    for way in ways {
       do {
         attachment = try Attachment.make(
-          way: way, files: files, process: processID, processHasMainThread: process?.mainThreadHasExited != true,
-          ringBytes: ringBytes, decoder: batches, action: action)
+          way: way, files: files, process: processID, processHasMainThread: hasMainThread, ringBytes: ringBytes,
+          decoder: batches, action: action)
         batches.clock.add(.now())
+        allowLateStarts()
         return
       } catch {
         // The first way's error says most: the others are for kernels that lack it.
         firstError = firstError ?? error
       }
     }
-    throw firstError ?? BPFError(action, cause: "no way to attach to its probes")
+    throw firstError ?? BPFError(action, cause: "there is no way to attach to its probes")
   }
 
   /// Readable when there is much to collect; wait for it no longer than 100 ms.
@@ -95,7 +105,13 @@ public final class TraceSession {
 
   /// Detaches: no records are made any more.
   public func detach() {
+    guard attachment?.isAttached == true else { return }
     findBuffers()
+    // While the kernel removes the probes, which takes tens of milliseconds, batches go to nobody.
+    forEachHeader { index, header in
+      let expected = batches.decoder.expectedNumber(ofTask: header.task)
+      if let copy = buffers?.records(at: index, from: expected) { copiesAtEnd.append(copy) }
+    }
     attachment?.detach()
     batches.clock.add(.now())
   }
@@ -104,24 +120,25 @@ public final class TraceSession {
   public func finish<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) -> Totals {
     detach()
     try drain(deliver)
+    for copy in copiesAtEnd {
+      batches.decoder.decode(copy, isLast: true, clock: &batches.clock, into: &batches.events)
+      batches.decoder.end(task: copy.task, at: copy.end, into: &batches.events)
+      try deliverWaiting(deliver)
+    }
     for index in 0..<(buffers?.count ?? 0) {
       guard let header = buffers?.header(at: index) else { continue }
-      let expected = batches.decoder.expectedNumber(ofTask: header.task)
-      if let rest = buffers?.records(at: index, from: expected, isQuiet: true) {
-        batches.decoder.decode(rest, isLast: true, clock: &batches.clock, into: &batches.events)
-      }
-      batches.decoder.end(task: header.task, at: header.head, into: &batches.events)
+      takeRest(ofBuffer: index, header)
       try deliverWaiting(deliver)
     }
     // A task whose buffer serves another one by now shows its lost end nowhere but here.
-    for (task, end) in (attachment?.object.unplacedEnds() ?? [:]).sorted(by: { $0.key < $1.key }) {
-      batches.decoder.end(task: task, at: end, into: &batches.events)
+    for (task, range) in (attachment?.object.unplaced() ?? [:]).sorted(by: { $0.key < $1.key }) {
+      batches.decoder.end(task: task, at: range.upperBound, into: &batches.events)
     }
     batches.decoder.finish(into: &batches.events)
     try deliverWaiting(deliver)
     return Totals(
       records: batches.decoder.receivedRecords, lost: batches.decoder.lostRecords, tasks: batches.decoder.seenTasks,
-      batches: batches.batches)
+      batches: batches.batches, endIsKnown: buffers != nil)
   }
 
   private func drain<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) {
@@ -140,7 +157,7 @@ public final class TraceSession {
 }
 
 extension TraceSession {
-  private func findBuffers() {
+  func findBuffers() {
     guard buffers == nil else { return }
     let start = ClockPair.now().nanoseconds
     guard start >= nextSearch, let process = ProcessFolder(processID: processID) else { return }
@@ -151,6 +168,27 @@ extension TraceSession {
     // A process may have a million descriptors: no more than a tenth of the time goes into the search.
     let end = ClockPair.now().nanoseconds
     nextSearch = end + 10 * (end - start)
+  }
+
+  /// Batches that were made while the probes were being attached may have gone to nobody, or to
+  /// another tracer alone.
+  private func allowLateStarts() {
+    nextSearch = 0
+    findBuffers()
+    let headers = (0..<(buffers?.count ?? 0)).compactMap { buffers?.header(at: $0) }
+    // Read after the headers: whatever of ours had been flushed and not placed by then is in it.
+    let unplaced = attachment?.object.unplaced() ?? [:]
+    for header in headers {
+      batches.decoder.mayBegin(task: header.task, at: min(header.flushed, unplaced[header.task]?.lowerBound ?? .max))
+    }
+  }
+
+  /// Decodes what a task has recorded since the copies at the end. If some of it is missing already,
+  /// it was made when nobody listened, or for another tracer.
+  private func takeRest(ofBuffer index: Int, _ header: BufferHeader) {
+    let expected = batches.decoder.expectedNumber(ofTask: header.task)
+    guard let rest = buffers?.records(at: index, from: expected, isQuiet: true), rest.first == expected else { return }
+    batches.decoder.decode(rest, isLast: true, clock: &batches.clock, into: &batches.events)
   }
 
   private func forEachHeader(_ body: (Int, BufferHeader) -> Void) {

@@ -32,6 +32,13 @@ public struct RecordDecoder: Sendable {
     streams[index].expected = max(streams[index].expected, number)
   }
 
+  /// Lets `task` begin as late as with `number`: if records in front of it do not come, they went to
+  /// somebody else and are not lost.
+  public mutating func mayBegin(task: UInt64, at number: UInt64) {
+    guard let index = streamIndex(of: task) else { return }
+    streams[index].latestStart = number
+  }
+
   /// The number of `task`'s next record.
   public func expectedNumber(ofTask task: UInt64) -> UInt64 {
     indices[task].map { streams[$0].expected } ?? 0
@@ -77,6 +84,7 @@ private struct TaskStream: Sendable {
   var expected: UInt64 = 0
   var received: UInt64 = 0
   var lost: UInt64 = 0
+  var latestStart: UInt64 = 0
   private var lastTime: UInt64 = 0
   /// An event whose second record may be yet to come: reading from outside may end between both.
   private var waiting: Event?
@@ -105,6 +113,7 @@ private struct TaskStream: Sendable {
 
   /// Takes the records below `number` that have not come for lost.
   mutating func skip(to number: UInt64, into events: inout [Event]) {
+    if received == 0 && lost == 0 { expected = max(expected, min(number, latestStart)) }
     guard number > expected else { return }
     release(into: &events)
     lost = lost.saturatingSum(number - expected)

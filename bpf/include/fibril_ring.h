@@ -34,7 +34,8 @@ FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch_settings) == 24, "the loader wri
 /* What of a task could not be placed; keyed by task. */
 struct fibril_unplaced {
 	__u64 records;
-	__u64 end;    /* one past the highest number among them */
+	__u64 first;  /* the lowest number among them */
+	__u64 end;    /* one past the highest */
 };
 
 #endif

@@ -116,6 +116,9 @@ struct Trace: ParsableCommand {
     if result.summary.lost > 0 {
       Diagnostics.say("what the lost records would have told is shown as unknown; try a larger --buffer")
     }
+    if !result.summary.endIsKnown {
+      Diagnostics.say("\(target.command) ended before its buffers were found: its last events may be missing")
+    }
     if let file { Diagnostics.say("wrote \(file.path)") }
   }
 }

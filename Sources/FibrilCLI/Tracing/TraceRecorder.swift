@@ -27,7 +27,6 @@ struct TraceRecorder<Output: Exporter> {
 
   /// Takes in what has come in. Throws the error that writing the output met.
   mutating func collect() throws {
-    // A name is older than the events that mention it, and its process may be gone before they come.
     names.refresh()
     try session.collect { events in try consume(events) }
   }
@@ -40,10 +39,14 @@ struct TraceRecorder<Output: Exporter> {
     let totals = try session.finish { events in try consume(events) }
     timeline.finish(at: end, into: &output)
     try output.finalise()
-    return TraceSummary(statistics: timeline.statistics, lost: totals.lost, nanoseconds: end - timeline.start)
+    return TraceSummary(
+      statistics: timeline.statistics, lost: totals.lost, endIsKnown: totals.endIsKnown || totals.batches == 0,
+      nanoseconds: end - timeline.start)
   }
 
   private mutating func consume(_ events: [Event]) throws {
+    // Names that the next events mention may be gone with the process before those are taken in.
+    names.refresh()
     for event in events { timeline.consume(event, into: &output) }
     try check()
   }

@@ -58,7 +58,7 @@ struct TraceRun {
   /// Waits until it is time to collect; the ending if it has come.
   private func wait(_ interrupts: borrowing Interrupts) -> Ending? {
     let age = ClockPair.now().nanoseconds - start
-    var timeout = target.interval(atAge: age)
+    var timeout = TraceTarget.interval(atAge: age)
     if let duration {
       if age >= duration { return .timeOver }
       // Rounded up: a wait that ends early would only be repeated.
