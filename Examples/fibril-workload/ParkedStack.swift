@@ -13,22 +13,23 @@ func parkInFunctions(deep: Int, _ room: WaitingRoom) {
 @inline(never)
 private func levelEven(_ left: Int, _ room: WaitingRoom) {
   if left <= 1 { parkHere(room) } else { levelOdd(left - 1, room) }
-  keepFrame(left)
+  keepFrame("even")
 }
 
 @inline(never)
 private func levelOdd(_ left: Int, _ room: WaitingRoom) {
   if left <= 1 { parkHere(room) } else { levelEven(left - 1, room) }
-  keepFrame(left)
+  keepFrame("odd")
 }
 
 @inline(never)
 private func parkHere(_ room: WaitingRoom) {
   room.park()
-  keepFrame(0)
+  keepFrame("bottom")
 }
 
-/// Something to do after the call, so that no frame is replaced by a jump.
+/// Something to do after the call, so that no frame is replaced by a jump; and different in each
+/// function, so that the compiler does not merge them.
 @inline(never)
 @_optimize(none)
-private func keepFrame(_ level: Int) {}
+private func keepFrame(_ where: StaticString) {}

@@ -79,7 +79,7 @@ final class Directory {
   func count(_ index: Int, result: Int64, into tally: inout Tally) -> [CChar]? {
     uncounted -= 1
     guard result == 0 else {
-      unsafe warn("cannot read the status of \(text(directory!.path(of: names[index]))): \(message(-result))")
+      unsafe warn("cannot read the status of \(text(directory!.path(of: names[index]))): \(message(Int32(-result)))")
       tally.errors += 1
       return nil
     }
@@ -101,7 +101,7 @@ final class Directory {
 
 func text(_ path: [CChar]) -> String { String(decoding: path.map(UInt8.init(bitPattern:)), as: UTF8.self) }
 
-func message(_ code: Int64) -> String { unsafe String(cString: strerror(Int32(code))) }
+func message(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 
 /// The batches of one task, used again and again.
 final class BatchPool {

@@ -16,6 +16,7 @@ struct TreeWalk: ParsableCommand {
       EXAMPLES:
         treewalk /usr
         treewalk --tasks 1 .
+        treewalk --repeat 100 /usr    # a process to look at while it works
       """)
 
   @Argument(help: "The directory at the top of the tree.")
@@ -24,18 +25,28 @@ struct TreeWalk: ParsableCommand {
   @Option(help: "How many tasks, each on a thread; as many as processors if not given.")
   var tasks: Int?
 
+  @Option(help: "Walk so many times, with a line for each.")
+  var `repeat` = 1
+
   func validate() throws {
+    guard `repeat` > 0 else { throw ValidationError("--repeat must be 1 or more.") }
     if let tasks, !(1...1024).contains(tasks) { throw ValidationError("--tasks must be from 1 to 1024.") }
   }
 
   func run() throws {
+    let failures = try (0..<`repeat`).reduce(0) { failures, _ in try failures + walkOnce() }
+    if failures > 0 { throw ExitCode.failure }
+  }
+
+  /// Prints what one walk has found; returns how much could not be read.
+  private func walkOnce() throws -> Int {
     let work = WorkList(top: Array(directory.utf8CString.dropLast()))
     let threads = (0..<(tasks ?? processors())).compactMap { _ in start(work) }
     guard !threads.isEmpty else { throw ValidationError("cannot start a thread") }
     for thread in threads { pthread_join(thread, nil) }
     let total = work.total
     print("files \(total.files) dirs \(total.directories) other \(total.others) bytes \(total.bytes)")
-    if total.errors > 0 { throw ExitCode.failure }
+    return total.errors
   }
 }
 

@@ -39,7 +39,7 @@ struct Walker {
           .openat(AT_FDCWD, name.baseAddress!, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
       }
     } catch {
-      warn("cannot open \(text(path)): \(error)")
+      warn("cannot open \(text(path)): \(message(error.code))")
       tally.errors += 1
       if error.code != ENOENT, error.code != ENOTDIR { tally.directories += 1 }
       return work.finishDirectory()
@@ -48,7 +48,7 @@ struct Walker {
     do {
       try list(directory, &tally)
     } catch {
-      warn("cannot list \(text(path)): \(error)")
+      warn("cannot list \(text(path)): \(message(error.code))")
       tally.errors += 1
     }
   }

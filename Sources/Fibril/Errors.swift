@@ -7,6 +7,11 @@ public struct FibrilError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The `errno` of the cause.
   public var code: Int32
 
+  public init(action: String, code: Int32) {
+    self.action = action
+    self.code = code
+  }
+
   public var description: String { "cannot \(action): \(systemMessage(code))" }
 }
 

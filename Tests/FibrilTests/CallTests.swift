@@ -51,7 +51,8 @@ import Testing
       defer { unsafe buffer.deallocate() }
       for (index, pipe) in pipes.enumerated() {
         unsafe try Asys.submit(
-          .read(pipe.reading, into: UnsafeMutableRawBufferPointer(rebasing: buffer[index...index]), cookie: UInt64(index)))
+          .read(
+            pipe.reading, into: UnsafeMutableRawBufferPointer(rebasing: buffer[index...index]), cookie: UInt64(index)))
       }
       var completions: [Completion] = []
       for index in [2, 0, 1] {

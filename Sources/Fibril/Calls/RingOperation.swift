@@ -21,8 +21,10 @@ struct RingOperation {
     switch call.number.rawValue {
     case SYS_read where c <= Int32.max: self.init(IORING_OP_READ, descriptor, Self.atPosition, b, length)
     case SYS_write where c <= Int32.max: self.init(IORING_OP_WRITE, descriptor, Self.atPosition, b, length)
-    case SYS_pread64 where c <= Int32.max && Int64(bitPattern: d) >= 0: self.init(IORING_OP_READ, descriptor, d, b, length)
-    case SYS_pwrite64 where c <= Int32.max && Int64(bitPattern: d) >= 0: self.init(IORING_OP_WRITE, descriptor, d, b, length)
+    case SYS_pread64 where c <= Int32.max && Int64(bitPattern: d) >= 0:
+      self.init(IORING_OP_READ, descriptor, d, b, length)
+    case SYS_pwrite64 where c <= Int32.max && Int64(bitPattern: d) >= 0:
+      self.init(IORING_OP_WRITE, descriptor, d, b, length)
     case SYS_readv: self.init(IORING_OP_READV, descriptor, Self.atPosition, b, length)
     case SYS_writev: self.init(IORING_OP_WRITEV, descriptor, Self.atPosition, b, length)
     case SYS_preadv where Int64(bitPattern: d) >= 0: self.init(IORING_OP_READV, descriptor, d, b, length)

@@ -40,7 +40,7 @@ enum NameTable {
     let mask = 2 * FibrilTable.mostNames - 1
     guard let index = unsafe fibril_name_index() else { return 0 }
     var hasher: UInt64 = 0xcbf2_9ce4_8422_2325  // FNV-1a
-    for unsafe byte in unsafe name.prefix(length) { hasher = (hasher ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    for place in 0..<length { hasher = unsafe (hasher ^ UInt64(name[place])) &* 0x100_0000_01b3 }
     var place = Int(truncatingIfNeeded: hasher ^ hasher >> 32) & mask
     while unsafe index[place] != 0 {
       let candidate = unsafe index[place]

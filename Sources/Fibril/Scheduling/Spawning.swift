@@ -9,7 +9,8 @@ struct Body {
 
 extension Ref<TaskCore> {
   /// A new fibril at the end of the run queue.
-  func spawn(name: String?, stackBytes: Int, flags: UInt8, _ body: @escaping () -> Void) throws(FibrilError) -> EntryRef {
+  func spawn(name: String?, stackBytes: Int, flags: UInt8, _ body: @escaping () -> Void) throws(FibrilError) -> EntryRef
+  {
     let stack = try pointee.stacks.take(stackBytes)
     let parent = pointee.running.pointee.id
     let entry: EntryRef

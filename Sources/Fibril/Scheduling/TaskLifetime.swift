@@ -70,7 +70,8 @@ func stopTask(_ task: TaskRef) {
   task.drainCalls()
   task.pointee.helpers?.stop()
   task.pointee.ring?.close()
-  unsafe fibril_emit_task_stop(task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)
+  unsafe fibril_emit_task_stop(
+    task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)
   fibril_thread_task_set(nil)
   let slot = task.pointee.slot
   FibrilTable.hide(slot)

@@ -1,0 +1,50 @@
+# Each target works in a fresh clone on a machine that has the Swift toolchain, git and make.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+
+.PHONY: all demo test lint check-aarch64 install packages test-packages clean
+
+all: packages
+	$(SWIFT) build -c release
+
+# Traces a real program by its process id and says what was seen.
+demo: packages
+	scripts/demo
+
+# Everything that must hold. Live tests need root and BPF, and fail without.
+test: test-packages lint check-aarch64
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+	scripts/test-dependent-package
+
+lint:
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Examples Plugins
+
+# The assembly of the architecture this machine is not.
+check-aarch64:
+	scripts/check-aarch64
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 .build/release/fibril $(DESTDIR)$(PREFIX)/bin/fibril
+	install -m 644 docs/fibril.1 $(DESTDIR)$(PREFIX)/share/man/man1/fibril.1
+	.build/release/fibril --generate-completion-script bash \
+	  > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/fibril
+	.build/release/fibril --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_fibril
+	.build/release/fibril --generate-completion-script fish \
+	  > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/fibril.fish
+
+# What building needs beyond the toolchain, and what the tests need beyond that.
+packages:
+	scripts/install-packages libbpf-dev libdw-dev libelf-dev pkg-config
+
+test-packages: packages
+	scripts/install-packages bpftrace
+
+clean:
+	$(SWIFT) package clean
+	rm -f demo.json demo.txt
