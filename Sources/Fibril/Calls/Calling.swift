@@ -5,7 +5,7 @@ internal import Glibc
 // Running a call: in turn, through the ring or by a helper, for a submitter or for a fibril that
 // makes the call itself.
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// Submits a call; its completion can be collected later. Never blocks.
   func submit(_ call: SystemCall) throws(FibrilError) {
     let parent = pointee.running.pointee.id

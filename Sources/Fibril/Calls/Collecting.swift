@@ -3,7 +3,7 @@ internal import CFibrilContract
 
 // Collecting completions: fibrils wait in the order in which they came, each for its own minimum.
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// Appends up to `maximum` completions to `collected`, blocking until there are `minimum` or until
   /// no call is pending that could still complete. Returns how many.
   func collect(minimum: Int, maximum: Int, into collected: inout [Completion]) -> Int {

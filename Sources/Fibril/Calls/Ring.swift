@@ -19,6 +19,8 @@ internal import Glibc
   private var unsubmitted: UInt32 = 0
   /// Operations in the kernel, the poll on the mailbox not counted.
   private var inFlight = 0
+  /// Completions taken early to make room, which happens only if the kernel has run out of it.
+  private var backlog: [Completed] = []
 
   /// Entries told to the kernel at once; more are passed on in several pieces.
   private static let entries: UInt32 = 256
@@ -106,7 +108,7 @@ internal import Glibc
   }
 
   private mutating func fill(_ operation: RingOperation, userData: UInt64) {
-    if unsubmitted == submissionEntries { submit(waitFor: 0) }
+    while unsubmitted == submissionEntries { submit(waitFor: 0) }
     let entry = unsafe submissions + Int(tail & (submissionEntries - 1))
     unsafe fibril_ring_fill(
       entry, operation.code, operation.descriptor, operation.offset, operation.address, operation.length,
@@ -119,28 +121,38 @@ internal import Glibc
   /// Tells the kernel what was queued and lets it complete what is done, waiting for `count`
   /// completions at least.
   mutating func submit(waitFor count: UInt32) {
-    repeat {
-      let result = fibril_system_call(
-        Int64(SYS_io_uring_enter), UInt64(descriptor), UInt64(unsubmitted), UInt64(count),
-        UInt64(IORING_ENTER_GETEVENTS), 0, 0)
-      if result >= 0 {
-        unsubmitted -= min(unsubmitted, UInt32(result))
-      } else if result == -Int64(EINTR) {
-        return  // a signal handler may have left a wake
-      } else if result != -Int64(EAGAIN), result != -Int64(EBUSY) {
-        fatalError("io_uring_enter failed with error \(-result)")
-      }
-      // EAGAIN, EBUSY: for want of memory, or completions must be taken first. Waiting takes them.
-    } while unsubmitted == submissionEntries
+    let result = fibril_system_call(
+      Int64(SYS_io_uring_enter), UInt64(descriptor), UInt64(unsubmitted), UInt64(count),
+      UInt64(IORING_ENTER_GETEVENTS), 0, 0)
+    switch -result {
+    case ...0: unsubmitted -= min(unsubmitted, UInt32(result))
+    case Int64(EINTR): break  // a signal handler may have left a wake
+    case Int64(EAGAIN): break  // no memory for a request: the caller comes again
+    case Int64(EBUSY): while let completion = takeCompletion() { backlog.append(completion) }
+    default: fatalError("io_uring_enter failed with error \(-result)")
+    }
   }
 
-  /// The oldest completion that has not been taken; `more`: its operation goes on.
-  mutating func popCompletion() -> (userData: UInt64, result: Int32, more: Bool)? {
+  /// What the kernel says of a finished operation; `more`: it goes on.
+  struct Completed {
+    var userData: UInt64
+    var result: Int32
+    var more: Bool
+  }
+
+  /// The oldest completion that has not been taken.
+  mutating func popCompletion() -> Completed? {
+    guard backlog.isEmpty else { return backlog.removeFirst() }
+    return takeCompletion()
+  }
+
+  private mutating func takeCompletion() -> Completed? {
     let head = unsafe completionHead.pointee
     guard unsafe head != fibril_atomic_load32(completionTail) else { return nil }
     let entry = unsafe completions[Int(head & completionMask)]
     unsafe fibril_atomic_store32(completionHead, head &+ 1)
     if entry.user_data != Ring.mailboxTag { inFlight -= 1 }
-    return (entry.user_data, entry.res, entry.flags & UInt32(IORING_CQE_F_MORE) != 0)
+    return Completed(
+      userData: entry.user_data, result: entry.res, more: entry.flags & UInt32(IORING_CQE_F_MORE) != 0)
   }
 }

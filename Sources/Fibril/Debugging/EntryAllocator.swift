@@ -58,7 +58,7 @@ struct EntryAllocator {
   }
 }
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// A fresh entry with its identity; its sequence is odd until `publish`.
   @inline(__always)
   func makeEntry(flags: UInt8, call: Int32, parent: UInt64) throws(FibrilError) -> EntryRef {

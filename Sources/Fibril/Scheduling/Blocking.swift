@@ -10,7 +10,7 @@ struct Waker {
   var fibril: UInt64 = 0
 }
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// Blocks the running fibril until `wake`. Nothing may come between the caller's last look at what
   /// it waits for and this, so it is the caller who harvests, before.
   func block(reason: fibril_reason, object: UInt64, deadline: UInt64 = 0) {

@@ -17,7 +17,7 @@ func idle(_ argument: UnsafeMutableRawPointer?) {
   }
 }
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// Sleeps until a call completes or somebody knocks, then takes in what there is.
   func sleepInKernel() {
     unsafe fibril_emit_before_sleep(pointee.buffer)

@@ -35,17 +35,38 @@ extension Ref: Equatable {
 
 typealias EntryRef = Ref<fibril_entry>
 typealias SlotRef = Ref<fibril_task_slot>
-typealias TaskRef = Ref<TaskCore>
 
-extension FibrilStateNumber {
+/// The task whose core lies there. A type of its own, not `Ref<TaskCore>`, because what it does stands
+/// in every stack that a user looks at: `TaskRef.block` says more than `Ref<A>.block`.
+@safe struct TaskRef: Equatable {
+  private let core: Ref<TaskCore>
+
+  @inline(__always)
+  init(_ pointer: UnsafeMutablePointer<TaskCore>) { unsafe core = Ref(pointer) }
+
+  @inline(__always)
+  init?(bits: UInt64) {
+    guard let core = Ref<TaskCore>(bits: bits) else { return nil }
+    self.core = core
+  }
+
+  @inline(__always)
+  var pointer: UnsafeMutablePointer<TaskCore> { unsafe core.pointer }
+
+  @inline(__always)
+  var pointee: TaskCore {
+    _read { yield unsafe pointer.pointee }
+    nonmutating _modify { yield unsafe &pointer.pointee }
+  }
+}
+
+/// A fibril's state as the table holds it.
+enum FibrilStateNumber {
   static let runnable = UInt8(FIBRIL_STATE_RUNNABLE.rawValue)
   static let running = UInt8(FIBRIL_STATE_RUNNING.rawValue)
   static let blocked = UInt8(FIBRIL_STATE_BLOCKED.rawValue)
   static let dead = UInt8(FIBRIL_STATE_DEAD.rawValue)
 }
-
-/// A fibril's state as the table holds it.
-enum FibrilStateNumber {}
 
 /// The runtime's own bits of an entry's flags, above those of `enum fibril_entry_flags`.
 enum EntryFlag {

@@ -7,7 +7,7 @@ struct Body {
   let run: () -> Void
 }
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// A new fibril at the end of the run queue.
   func spawn(name: String?, stackBytes: Int, flags: UInt8, _ body: @escaping () -> Void) throws(FibrilError) -> EntryRef
   {

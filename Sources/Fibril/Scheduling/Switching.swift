@@ -4,7 +4,7 @@ internal import CFibrilContract
 // The switch: who runs next, and what is carried over. Nothing here allocates, locks or counts
 // references. The order is the same everywhere: first the table, then the event (fibril_table.h).
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// Gives the task up to the first runnable fibril, or to the kernel if there is none. The caller
   /// has noted in its entry why; this returns when the fibril runs again.
   func leave(_ state: UInt8) {

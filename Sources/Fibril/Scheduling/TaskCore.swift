@@ -19,13 +19,13 @@ internal import CFibrilContract
   var leaving: EntryRef?
   var runQueue = EntryQueue()
   /// The saved context of "fibril 0", which sleeps in the kernel on a stack of its own.
-  var idleStackPointer: UInt64 = 0
+  var idleStackPointer: UInt64
   var switchesUntilHarvest = TaskCore.switchesBetweenHarvests
 
   var nextID: UInt64 = 0
   var lastID: UInt64 = 0
   var entries: EntryAllocator
-  var stacks = StackArena()
+  var stacks: StackArena
 
   /// Closures that have not ended.
   var closures = 0
@@ -62,7 +62,7 @@ func requireTask() -> TaskRef {
   return task
 }
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// A fibril id, unique in the process. Taken from the process's counter 64 at a time.
   @inline(__always)
   func takeID() -> UInt64 {

@@ -8,34 +8,35 @@ private let idleStackBytes = 28 * 1024
 /// Lays out everything a task needs and makes the calling thread it.
 func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
   let slot = try FibrilTable.takeSlot()
-  let id = fibril_take_ids(1)
+  var entries = EntryAllocator(slot: slot)
+  var stacks = StackArena()
   do {
-    let mailbox = unsafe try Mailbox(reusing: UnsafeMutablePointer(bitPattern: UInt(slot.mailbox)))
-    slot.mailbox = UInt64(UInt(bitPattern: unsafe mailbox.shared))
+    let root = try entries.take(from: slot)
+    let idleStack = try stacks.take(idleStackBytes)
+    let mailbox = try Mailbox(of: slot)
     if slot.core == 0 {
       slot.core = UInt64(UInt(bitPattern: UnsafeMutablePointer<TaskCore>.allocate(capacity: 1)))
     }
-    var entries = EntryAllocator(slot: slot)
-    let root = try entries.take(from: slot)
+    let id = fibril_take_ids(1)
     let task = TaskRef(bits: slot.core)!
     unsafe task.pointer.initialize(
       to: TaskCore(
         slot: slot, id: id, threadID: slot.pointee.tid, root: root, buffer: fibril_buffer_acquire(id),
-        exclusivityHead: fibril_exclusivity_head(), errno: fibril_errno_location(), running: root, entries: entries,
+        exclusivityHead: fibril_exclusivity_head(), errno: fibril_errno_location(), running: root,
+        idleStackPointer: fibril_context_prepare(idleStack.high, idle, nil), entries: entries, stacks: stacks,
         mailbox: mailbox))
     slot.pointee.buffer = UInt64(UInt(bitPattern: unsafe task.pointee.buffer))
     if options.usesIOUring { task.pointee.ring = Ring(mailbox: mailbox.descriptor) }
-    let idleStack = try task.pointee.stacks.take(idleStackBytes)
-    task.pointee.idleStackPointer = unsafe fibril_context_prepare(idleStack.high, idle, nil)
     task.start()
     return task
   } catch {
+    stacks.unmapAll()
     FibrilTable.giveBack(slot)
     throw error
   }
 }
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// Publishes the task and its root fibril, which is running.
   fileprivate func start() {
     let root = pointee.root
@@ -78,7 +79,6 @@ func stopTask(_ task: TaskRef) {
   unsafe fibril_buffer_release(task.pointee.buffer)
   task.pointee.root.pointee.sequence &+= 1
   task.pointee.stacks.unmapAll()
-  close(task.pointee.mailbox.descriptor)
   task.pointee.completions.deallocate()
   task.pointee.inlineCalls.deallocate()
   unsafe task.pointer.deinitialize(count: 1)

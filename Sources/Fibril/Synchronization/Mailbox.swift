@@ -5,19 +5,26 @@ internal import Glibc
 /// Where other threads and signal handlers leave wakes and results for a task, and knock if it
 /// sleeps. Posting takes no lock and allocates nothing, so a signal handler may do it.
 @safe struct Mailbox {
-  /// Raw, shared with every wake target of the task and never freed: a late wake may still come.
+  /// Raw, shared with every wake target of the task. It stays with the task's slot, and so does its
+  /// eventfd: a late wake may still be on its way, and must not be written into another file.
   let shared: UnsafeMutablePointer<fibril_mailbox>
 
   var descriptor: CInt { unsafe shared.pointee.descriptor }
 
-  init(reusing old: UnsafeMutablePointer<fibril_mailbox>?) throws(FibrilError) {
+  /// The mailbox of the slot. What a late waker has left in it goes to fibrils that are no more.
+  init(of slot: SlotRef) throws(FibrilError) {
+    if let old = unsafe UnsafeMutablePointer<fibril_mailbox>(bitPattern: UInt(slot.mailbox)) {
+      unsafe shared = unsafe old
+      return
+    }
     let descriptor = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
     guard descriptor >= 0 else {
       throw FibrilError(action: "create the eventfd that wakes a task", code: Glibc.errno)
     }
-    unsafe shared = unsafe old ?? UnsafeMutablePointer<fibril_mailbox>.allocate(capacity: 1)
+    unsafe shared = .allocate(capacity: 1)
     unsafe shared.initialize(to: fibril_mailbox())
     unsafe shared.pointee.descriptor = descriptor
+    slot.mailbox = UInt64(UInt(bitPattern: unsafe shared))
   }
 
   /// Leaves a wake for the fibril that has this id in `entry`. Any thread.
@@ -107,7 +114,7 @@ internal import Glibc
   }
 }
 
-extension Ref<TaskCore> {
+extension TaskRef {
   /// Takes in what lies in the mailbox.
   func takeInbound() {
     guard !pointee.mailbox.isEmpty else { return }
