@@ -88,7 +88,7 @@ struct TraceResults {
   }
 }
 
-/// A JSON object of numbers, as workload and summary are.
+/// The numbers of a JSON object, as workload and summary are.
 func numbers(_ json: Data) throws -> [String: UInt64] {
-  try #require(JSONSerialization.jsonObject(with: json) as? [String: UInt64])
+  try #require(JSONSerialization.jsonObject(with: json) as? [String: Any]).compactMapValues { $0 as? UInt64 }
 }

@@ -23,8 +23,15 @@ struct TraceSummary {
       ("teardowns", counts.teardowns), ("tracer_cpu_ns", cost.processorNanoseconds),
       ("tracer_rss_bytes", cost.peakResidentBytes),
     ]
-    return "{" + fields.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}\n"
+    var members = fields.map { "\"\($0)\": \($1)" }
+    if let slowest = statistics.slowestCall {
+      members.append("\"slowest_call\": \"\(Self.name(slowest.call))\"")
+      members.append("\"slowest_call_ns\": \(slowest.duration)")
+    }
+    return "{" + members.joined(separator: ", ") + "}\n"
   }
+
+  private static func name(_ call: UInt32) -> String { SystemCallNames.name(of: call) ?? "call \(call)" }
 
   /// For people.
   var line: String {
