@@ -31,18 +31,18 @@ extension TaskTrack {
   }
 
   private mutating func enter(
-    _ state: SliceState, _ index: FibrilIndex, _ fibril: UInt64, _ sink: inout some TimelineSink
+    _ state: SliceState, _ index: Int, _ fibril: UInt64, _ sink: inout some TimelineSink
   ) {
-    fibrils.values[index].enter(state, at: clock, fibril, task, &sink)
+    fibrils[index].enter(state, at: clock, fibril, task, &sink)
   }
 
   /// The event shows that the fibril is running. If it was woken before its task had switched away from it, no switch
   /// said so.
-  private mutating func ran(_ index: FibrilIndex, _ fibril: UInt64, _ number: UInt64) {
-    if fibrils.values[index].state == .runnable, running(at: number) == fibril,
-      !fibrils.values[index].flags.contains(.fresh)
+  private mutating func ran(_ index: Int, _ fibril: UInt64, _ number: UInt64) {
+    if fibrils[index].state == .runnable, running(at: number) == fibril,
+      !fibrils[index].flags.contains(.fresh)
     {
-      fibrils.values[index].correctRunnableToRunning()
+      fibrils[index].correctRunnableToRunning()
     }
   }
 
@@ -51,24 +51,24 @@ extension TaskTrack {
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
   ) {
     var isAnnounced = false
-    if let index = fibrils.index(forKey: fibril) {
+    if let index = fibrils.place(of: fibril) {
       // A snapshot told of it, but it begins only here.
-      guard fibrils.values[index].flags.contains(.fresh) else { return }
-      isAnnounced = !fibrils.values[index].flags.contains(.dead)
+      guard fibrils[index].flags.contains(.fresh) else { return }
+      isAnnounced = !fibrils[index].flags.contains(.dead)
     }
     var track = FibrilTrack(
       kind: call == nil ? .closure : .call, name: name, parent: parent, state: call == nil ? .runnable : .created,
       begin: clock, losses: UInt32(truncatingIfNeeded: losses.count))
     track.call = call ?? 0
     track.flags = .submitKnown
-    if let index = fibrils.index(forKey: parent) {
+    if let index = fibrils.place(of: parent) {
       settle(index, parent, &sink)
       ran(index, parent, number)
-      track.parentName = fibrils.values[index].name
-      track.parentKind = fibrils.values[index].kind
+      track.parentName = fibrils[index].name
+      track.parentKind = fibrils[index].kind
     }
-    if isAnnounced {
-      fibrils[fibril] = track
+    if isAnnounced, let index = fibrils.place(of: fibril) {
+      fibrils[index] = track
     } else {
       add(track, fibril, entry: entry, at: clock, &statistics, &sink)
     }
@@ -78,28 +78,33 @@ extension TaskTrack {
     _ fibril: UInt64, _ number: UInt64, _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
   ) {
     let index = track(fibril, number, was: .runnable, becomes: .running, &statistics, &sink)
-    if fibrils.values[index].state != .running { enter(.running, index, fibril, &sink) }
+    if fibrils[index].state != .running { enter(.running, index, fibril, &sink) }
   }
 
   private mutating func leave(
     _ fibril: UInt64, _ state: FibrilState, _ number: UInt64, _ statistics: inout TimelineStatistics,
     _ sink: inout some TimelineSink
   ) {
-    // The teardown came before the switch away.
-    if state == .dead, fibrils[fibril]?.flags.contains(.dead) ?? true { return }
-    // Its block came before this, and perhaps before the trace.
-    if state == .blocked, let shown = fibrils[fibril], shown.flags.contains(.fresh), shown.state == .blocked { return }
+    if let index = fibrils.place(of: fibril) {
+      let flags = fibrils[index].flags
+      // The teardown came before the switch away.
+      if state == .dead, flags.contains(.dead) { return }
+      // Its block came before this, and perhaps before the trace.
+      if state == .blocked, flags.contains(.fresh), fibrils[index].state == .blocked { return }
+    } else if state == .dead {
+      return
+    }
     let index = track(
       fibril, number, was: state == .blocked ? .unknown : .running, becomes: state == .runnable ? .runnable : nil,
       &statistics, &sink)
-    switch (state, fibrils.values[index].state) {
+    switch (state, fibrils[index].state) {
     case (.dead, _):
       // Its teardown was lost.
-      fibrils.values[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
-      remove(index)
+      fibrils[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
+      fibrils.remove(fibril)
     case (.runnable, .runnable), (.blocked, .blocked): break
     case (.blocked, .runnable): break  // Woken between its block and this switch.
-    case (.blocked, .unknown) where fibrils.values[index].flags.contains(.woken):
+    case (.blocked, .unknown) where fibrils[index].flags.contains(.woken):
       enter(.runnable, index, fibril, &sink)
     case (.runnable, _): enter(.runnable, index, fibril, &sink)
     case (.blocked, _): enter(.blocked, index, fibril, &sink)
@@ -114,9 +119,9 @@ extension TaskTrack {
     let index = track(fibril, number, was: .running, becomes: .blocked, &statistics, &sink)
     ran(index, fibril, number)
     enter(.blocked, index, fibril, &sink)
-    fibrils.values[index].reason = reason
-    fibrils.values[index].object = object
-    fibrils.values[index].flags.insert(.pended)
+    fibrils[index].reason = reason
+    fibrils[index].object = object
+    fibrils[index].flags.insert(.pended)
   }
 
   private mutating func wake(
@@ -124,44 +129,45 @@ extension TaskTrack {
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
   ) {
     // A wake of a fibril that is gone, or not known yet, is not the event that brings it (back) to life.
-    guard let index = fibrils.index(forKey: fibril) else { return }
+    guard let index = fibrils.place(of: fibril) else { return }
     settle(index, fibril, &sink)
-    if fibrils.values[index].flags.contains(.fresh) {
-      let shown = fibrils.values[index]
+    if fibrils[index].flags.contains(.fresh) {
+      let shown = fibrils[index]
       let isOlder = number < shown.replayFrom
       if shown.flags.contains(.dead), !isOlder { return }
-      fibrils.values[index].flags.remove(.fresh)
+      fibrils[index].flags.remove(.fresh)
       // A runnable fibril can be woken again: perhaps this is the wake that made it so, perhaps not.
       if isOlder || (number == shown.replayFrom && shown.state == .runnable) {
         correctSnapshot(index, fibril, to: .unknown, &statistics, &sink)
       }
     }
-    let track = fibrils.values[index]
-    switch track.state {
+    let kind = fibrils[index].kind
+    switch fibrils[index].state {
     case .blocked:
-      if track.reason == .call, track.kind != .call, let number = UInt32(exactly: track.object) {
-        statistics.note(call: number, duration: time - min(time, track.since), caller: track.label(fibril))
+      if fibrils[index].reason == .call, kind != .call, let number = UInt32(exactly: fibrils[index].object) {
+        let since = fibrils[index].since
+        statistics.note(call: number, duration: time - min(time, since), caller: fibrils[index].label(fibril))
       }
     case .unknown:
       // If it may be running now, the wake may be one that it takes when it blocks next.
       let current = running(at: number)
       let isByOther = byTask == task && byFibril != 0 && byFibril != fibril
-      if current == fibril || (current == nil && track.kind != .call && !isByOther) {
+      if current == fibril || (current == nil && kind != .call && !isByOther) {
         note(waker: byFibril, byTask, at: time, index)
         return
       }
     case .runnable, .running, .created: return
     }
-    fibrils.values[index].enter(.runnable, at: time, fibril, task, &sink)
+    fibrils[index].enter(.runnable, at: time, fibril, task, &sink)
     note(waker: byFibril, byTask, at: time, index)
   }
 
-  private mutating func note(waker: UInt64, _ wakerTask: UInt32, at time: UInt64, _ index: FibrilIndex) {
-    if fibrils.values[index].kind == .call { return }
-    fibrils.values[index].waker = waker
-    fibrils.values[index].wakerTask = wakerTask
-    fibrils.values[index].wakeTime = time
-    fibrils.values[index].flags.insert(.woken)
+  private mutating func note(waker: UInt64, _ wakerTask: UInt32, at time: UInt64, _ index: Int) {
+    if fibrils[index].kind == .call { return }
+    fibrils[index].waker = waker
+    fibrils[index].wakerTask = wakerTask
+    fibrils[index].wakeTime = time
+    fibrils[index].flags.insert(.woken)
   }
 
   private mutating func teardown(
@@ -170,16 +176,16 @@ extension TaskTrack {
   ) {
     let index = track(fibril, number, was: .running, becomes: nil, &statistics, &sink)
     ran(index, fibril, number)
-    if fibrils.values[index].state == .running, running(at: number) == fibril {
+    if fibrils[index].state == .running, running(at: number) == fibril {
       end(at: clock, &sink)
       ending = fibril
       return
     }
-    let mayPend = !fibrils.values[index].flags.isDisjoint(with: [.pended, .loss])
-    if fibrils.values[index].kind != .call || mayPend {
-      fibrils.values[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
+    let mayPend = !fibrils[index].flags.isDisjoint(with: [.pended, .loss])
+    if fibrils[index].kind != .call || mayPend {
+      fibrils[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
     }
-    let track = fibrils.values[index]
+    let track = fibrils[index]
     if track.kind == .call {
       let slice = callSlice(
         track, fibril, end: max(clock, track.begin), .returned(result),
@@ -189,12 +195,13 @@ extension TaskTrack {
         statistics.note(call: track.call, duration: slice.end - min(slice.end, slice.since), caller: slice.parent)
       }
     }
-    remove(index)
+    fibrils.remove(fibril)
   }
 
   /// The call began within the open slice of its parent, in which it ends now.
   private func liesWithinSlice(ofParent call: FibrilTrack) -> Bool {
-    guard let parent = fibrils[call.parent], !parent.flags.contains(.dead) else { return false }
-    return (parent.state == .running || parent.state == .unknown) && parent.begin <= call.begin
+    guard let index = fibrils.place(of: call.parent), !fibrils[index].flags.contains(.dead) else { return false }
+    let state = fibrils[index].state
+    return (state == .running || state == .unknown) && fibrils[index].begin <= call.begin
   }
 }

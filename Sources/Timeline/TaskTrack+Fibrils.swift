@@ -2,11 +2,9 @@
 
 import TraceEvents
 
-typealias FibrilIndex = Dictionary<UInt64, FibrilTrack>.Index
-
 extension TaskTrack {
   func label(of fibril: UInt64) -> FibrilLabel {
-    fibrils[fibril]?.label(fibril) ?? FibrilLabel(fibril: fibril, kind: .unknown)
+    fibrils.place(of: fibril).map { fibrils[$0].label(fibril) } ?? FibrilLabel(fibril: fibril, kind: .unknown)
   }
 
   /// The fibril's track, with everything before this event made right. A fibril that was never seen is taken in as
@@ -17,8 +15,8 @@ extension TaskTrack {
   mutating func track(
     _ fibril: UInt64, _ number: UInt64, was before: SliceState, becomes after: SliceState?,
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
-  ) -> FibrilIndex {
-    guard let index = fibrils.index(forKey: fibril) else {
+  ) -> Int {
+    guard let index = fibrils.place(of: fibril) else {
       let begin = losses.last?.time ?? start
       let track = FibrilTrack(
         kind: .unknown, name: 0, parent: 0, state: .unknown, begin: begin,
@@ -26,9 +24,9 @@ extension TaskTrack {
       return add(track, fibril, entry: 0, at: begin, &statistics, &sink)
     }
     settle(index, fibril, &sink)
-    let shown = fibrils.values[index]
-    guard shown.flags.contains(.fresh) else { return index }
-    fibrils.values[index].flags.remove(.fresh)
+    guard fibrils[index].flags.contains(.fresh) else { return index }
+    let shown = fibrils[index]
+    fibrils[index].flags.remove(.fresh)
     if number < shown.replayFrom || shown.state == after || shown.flags.contains(.dead) {
       correctSnapshot(index, fibril, to: shown.kind == .call ? .unknown : before, &statistics, &sink)
     }
@@ -37,24 +35,24 @@ extension TaskTrack {
 
   /// What the snapshot showed came later: until now, the fibril was in this state.
   mutating func correctSnapshot(
-    _ index: FibrilIndex, _ fibril: UInt64, to state: SliceState, _ statistics: inout TimelineStatistics,
+    _ index: Int, _ fibril: UInt64, to state: SliceState, _ statistics: inout TimelineStatistics,
     _ sink: inout some TimelineSink
   ) {
-    let wasDead = fibrils.values[index].flags.contains(.dead)
+    let wasDead = fibrils[index].flags.contains(.dead)
     // Of one that was dead already, a loss leaves open when it began to be what it was before.
-    fibrils.values[index].correctSnapshot(
-      to: wasDead && fibrils.values[index].flags.contains(.loss) ? .unknown : state)
-    if wasDead { announce(fibrils.values[index], fibril, entry: 0, at: start, &statistics, &sink) }
+    fibrils[index].correctSnapshot(
+      to: wasDead && fibrils[index].flags.contains(.loss) ? .unknown : state)
+    if wasDead { announce(fibrils[index], fibril, entry: 0, at: start, &statistics, &sink) }
   }
 
   @discardableResult
   mutating func add(
     _ track: FibrilTrack, _ fibril: UInt64, entry: UInt64, at time: UInt64, _ statistics: inout TimelineStatistics,
     _ sink: inout some TimelineSink
-  ) -> FibrilIndex {
-    fibrils[fibril] = track
+  ) -> Int {
+    let index = fibrils.insert(fibril, track)
     if !track.flags.contains(.dead) { announce(track, fibril, entry: entry, at: time, &statistics, &sink) }
-    return fibrils.index(forKey: fibril)!
+    return index
   }
 
   private func announce(
@@ -70,28 +68,28 @@ extension TaskTrack {
 
   /// Lets a fibril feel the losses since its last event. They are not spread to all fibrils when they happen: a million
   /// may be waiting.
-  mutating func settle(_ index: FibrilIndex, _ fibril: UInt64, _ sink: inout some TimelineSink) {
-    let first = Int(fibrils.values[index].losses)
+  mutating func settle(_ index: Int, _ fibril: UInt64, _ sink: inout some TimelineSink) {
+    let first = Int(fibrils[index].losses)
     guard first < losses.count else { return }
-    fibrils.values[index].losses = UInt32(truncatingIfNeeded: losses.count)
+    fibrils[index].losses = UInt32(truncatingIfNeeded: losses.count)
     for loss in losses[first...] {
       // The table was read after the task's next number was: it knows better than the records before that.
-      if fibrils.values[index].flags.contains(.dead) {
-        fibrils.values[index].flags.insert(.loss)
+      if fibrils[index].flags.contains(.dead) {
+        fibrils[index].flags.insert(.loss)
         return
       }
-      if fibrils.values[index].flags.contains(.fresh), loss.end <= max(fibrils.values[index].replayFrom, replayFrom) {
-        fibrils.values[index].hideSnapshot(until: loss.endTime, fibril, task, &sink)
+      if fibrils[index].flags.contains(.fresh), loss.end <= max(fibrils[index].replayFrom, replayFrom) {
+        fibrils[index].hideSnapshot(until: loss.endTime, fibril, task, &sink)
         continue
       }
-      if fibrils.values[index].flags.contains(.fresh), fibrils.values[index].replayFrom >= loss.first {
+      if fibrils[index].flags.contains(.fresh), fibrils[index].replayFrom >= loss.first {
         // What the snapshot showed may have come about within the gap.
-        fibrils.values[index].correctSnapshot(to: .unknown)
-      } else if fibrils.values[index].state != .unknown {
-        fibrils.values[index].enter(.unknown, at: loss.time, fibril, task, &sink)
+        fibrils[index].correctSnapshot(to: .unknown)
+      } else if fibrils[index].state != .unknown {
+        fibrils[index].enter(.unknown, at: loss.time, fibril, task, &sink)
       }
-      fibrils.values[index].flags.subtract([.fresh, .woken])
-      fibrils.values[index].flags.insert(.loss)
+      fibrils[index].flags.subtract([.fresh, .woken])
+      fibrils[index].flags.insert(.loss)
       return
     }
   }
@@ -100,17 +98,8 @@ extension TaskTrack {
   mutating func end(at time: UInt64, _ sink: inout some TimelineSink) {
     guard let fibril = ending else { return }
     ending = nil
-    guard let index = fibrils.index(forKey: fibril) else { return }
-    fibrils.values[index].close(at: time, fibril, task, isOpenEnded: false, &sink)
-    remove(index)
-  }
-
-  /// Forgets a fibril, and gives memory back when most are gone.
-  mutating func remove(_ index: FibrilIndex) {
-    fibrils.remove(at: index)
-    guard fibrils.capacity > 4096, fibrils.count < fibrils.capacity / 8 else { return }
-    var smaller = [UInt64: FibrilTrack](minimumCapacity: fibrils.count * 2)
-    for (fibril, track) in fibrils { smaller[fibril] = track }
-    fibrils = smaller
+    guard let index = fibrils.place(of: fibril) else { return }
+    fibrils[index].close(at: time, fibril, task, isOpenEnded: false, &sink)
+    fibrils.remove(fibril)
   }
 }

@@ -17,7 +17,7 @@ struct TaskTrack {
   let replayFrom: UInt64
   /// As the snapshot showed it: no switch has come yet.
   private var isFresh: Bool
-  var fibrils: [UInt64: FibrilTrack] = [:]
+  var fibrils = FibrilStore()
   /// The running fibril, after its teardown: it runs on, and wakes others, until the switch away from it.
   var ending: UInt64?
   private(set) var losses: [Loss] = []
@@ -123,13 +123,13 @@ struct TaskTrack {
   ) {
     endLoss(at: time, &sink)
     end(at: time, &sink)
-    for fibril in fibrils.keys.sorted() {
-      guard let index = fibrils.index(forKey: fibril) else { continue }
+    for fibril in fibrils.fibrils {
+      guard let index = fibrils.place(of: fibril) else { continue }
       settle(index, fibril, &sink)
-      let track = fibrils.values[index]
+      let track = fibrils[index]
       if track.flags.contains(.dead) { continue }
       let isOpenEnded = !(taskStops && track.kind == .root)
-      fibrils.values[index].close(at: time, fibril, task, isOpenEnded: isOpenEnded, &sink)
+      fibrils[index].close(at: time, fibril, task, isOpenEnded: isOpenEnded, &sink)
       if track.kind == .call {
         let isLost = track.state == .unknown && track.flags.contains(.loss)
         sink.consume(
@@ -138,7 +138,7 @@ struct TaskTrack {
             isInline: false))
       }
     }
-    fibrils = [:]
+    fibrils = FibrilStore()
     closeSlice(at: time, isOpenEnded: !taskStops, &sink)
   }
 

@@ -42,7 +42,8 @@ public struct Timeline {
         at: start, &sink)
     }
     for fibril in snapshot.fibrils {
-      guard fibril.fibril != 0, let index = taskIndex[fibril.task], tasks[index].fibrils[fibril.fibril] == nil else {
+      guard fibril.fibril != 0, let index = taskIndex[fibril.task], tasks[index].fibrils.place(of: fibril.fibril) == nil
+      else {
         continue
       }
       tasks[index].add(
