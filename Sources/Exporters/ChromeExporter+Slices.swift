@@ -115,9 +115,11 @@ extension ChromeExporter {
     switch call.ending {
     case .returned(let result):
       if result < 0, let name = ErrorNames.name(of: -max(result, -4096)) {
-        argument(&arguments, "result", "\"-\(name)\"")
+        beginArgument(&arguments, "result")
+        writer.append(Array("\"-\(name)\"".utf8))
       } else {
-        argument(&arguments, "result", "\(result)")
+        beginArgument(&arguments, "result")
+        writer.append(decimal: result)
       }
     case .unfinished: argument(&arguments, "unfinished", "true")
     case .lost: argument(&arguments, "end_lost", "true")
@@ -133,7 +135,7 @@ extension ChromeExporter {
   }
 
   private mutating func appendUnknownCall(_ slice: StateSlice) {
-    for (phase, time) in [("b", slice.begin), ("e", slice.end)] {
+    for (phase, time) in [("b" as StaticString, slice.begin), ("e", slice.end)] {
       beginEvent(phase, fibrilProcess, fibrilProcess)
       append(",\"ts\":", time: time)
       appendID(slice.label.fibril, "unknown ")
@@ -143,7 +145,7 @@ extension ChromeExporter {
   }
 
   /// An asynchronous event's id, which holds in its process.
-  private mutating func appendID(_ fibril: UInt64, _ prefix: String = "") {
+  private mutating func appendID(_ fibril: UInt64, _ prefix: StaticString = "") {
     writer.append(",\"id2\":{\"local\":\"")
     writer.append(prefix)
     writer.append(decimal: fibril)
@@ -167,7 +169,7 @@ extension ChromeExporter {
   }
 
   /// What the object is called among a slice's arguments; nil if the slice's name says it already.
-  private static func objectKey(_ reason: BlockReason, _ object: UInt64) -> String? {
+  private static func objectKey(_ reason: BlockReason, _ object: UInt64) -> StaticString? {
     switch reason {
     case .none, .call, .wakeTarget, .completions: nil
     case .join: object == 0 ? nil : "fibril"
@@ -183,24 +185,24 @@ extension ChromeExporter {
     var isEmpty = true
   }
 
-  private mutating func beginArgument(_ arguments: inout Arguments, _ key: String) {
+  private mutating func beginArgument(_ arguments: inout Arguments, _ key: StaticString) {
     writer.append(arguments.isEmpty ? ",\"args\":{\"" : ",\"")
     arguments.isEmpty = false
     writer.append(key)
     writer.append("\":")
   }
 
-  private mutating func argument(_ arguments: inout Arguments, _ key: String, _ json: String) {
+  private mutating func argument(_ arguments: inout Arguments, _ key: StaticString, _ json: StaticString) {
     beginArgument(&arguments, key)
     writer.append(json)
   }
 
-  private mutating func argument(_ arguments: inout Arguments, _ key: String, _ value: UInt64) {
+  private mutating func argument(_ arguments: inout Arguments, _ key: StaticString, _ value: UInt64) {
     beginArgument(&arguments, key)
     writer.append(decimal: value)
   }
 
-  private mutating func argument(_ arguments: inout Arguments, _ key: String, microseconds value: UInt64) {
+  private mutating func argument(_ arguments: inout Arguments, _ key: StaticString, microseconds value: UInt64) {
     beginArgument(&arguments, key)
     writer.append(microseconds: value)
   }

@@ -39,8 +39,8 @@ public struct ChromeExporter: Exporter {
     process = UInt64(UInt32(bitPattern: processID))
     let title = JSONText.escape(command) + Array(" \(processID)".utf8)
     writer.append("[\n")
-    describe(process, title: title, order: "0", isFirst: true)
-    describe(fibrilProcess, title: Array("fibrils of ".utf8) + title, order: "1", isFirst: false)
+    describe(process, title: title, order: 0, isFirst: true)
+    describe(fibrilProcess, title: Array("fibrils of ".utf8) + title, order: 1, isFirst: false)
   }
 
   /// Writes out what is held back, as whole lines.
@@ -57,8 +57,8 @@ public struct ChromeExporter: Exporter {
 
   // MARK: Names of processes and threads
 
-  private mutating func describe(_ process: UInt64, title: [UInt8], order: String, isFirst: Bool) {
-    writer.append(isFirst ? "" : ",\n")
+  private mutating func describe(_ process: UInt64, title: [UInt8], order: UInt64, isFirst: Bool) {
+    if !isFirst { writer.append(",\n") }
     writer.append("{\"ph\":\"M\",\"pid\":")
     writer.append(decimal: process)
     writer.append(",\"name\":\"process_name\",\"args\":{\"name\":\"")
@@ -66,7 +66,7 @@ public struct ChromeExporter: Exporter {
     writer.append("\"}},\n{\"ph\":\"M\",\"pid\":")
     writer.append(decimal: process)
     writer.append(",\"name\":\"process_sort_index\",\"args\":{\"sort_index\":")
-    writer.append(order)
+    writer.append(decimal: order)
     writer.append("}}")
   }
 
@@ -111,7 +111,7 @@ public struct ChromeExporter: Exporter {
 
   // MARK: Parts of an event
 
-  mutating func beginEvent(_ phase: String, _ process: UInt64, _ thread: UInt64) {
+  mutating func beginEvent(_ phase: StaticString, _ process: UInt64, _ thread: UInt64) {
     writer.append(",\n{\"ph\":\"")
     writer.append(phase)
     writer.append("\",\"pid\":")
@@ -120,7 +120,7 @@ public struct ChromeExporter: Exporter {
     writer.append(decimal: thread)
   }
 
-  mutating func append(_ key: String, time: UInt64) {
+  mutating func append(_ key: StaticString, time: UInt64) {
     writer.append(key)
     writer.append(microseconds: time - min(time, start))
   }
