@@ -7,7 +7,7 @@ extension TaskTrack {
   mutating func apply(_ event: Event, _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink) {
     // A wake has its waker's time: it says nothing of how late it is in this task.
     if case .wake = event.body {} else { clock = max(clock, event.time) }
-    endLoss(at: clock, &sink)
+    endLoss(at: max(clock, event.time), &sink)
     let number = event.number
     switch event.body {
     case .submitCall(let fibril, let parent, let call):
@@ -136,9 +136,9 @@ extension TaskTrack {
       let isOlder = number < shown.replayFrom
       if shown.flags.contains(.dead), !isOlder { return }
       fibrils[index].flags.remove(.fresh)
-      // A runnable fibril can be woken again: perhaps this is the wake that made it so, perhaps not.
+      // A wake is recorded of a blocked fibril, so this is what made it runnable.
       if isOlder || (number == shown.replayFrom && shown.state == .runnable) {
-        correctSnapshot(index, fibril, to: .unknown, &statistics, &sink)
+        correctSnapshot(index, fibril, to: .blocked, &statistics, &sink)
       }
     }
     let kind = fibrils[index].kind

@@ -10,8 +10,8 @@ extension TaskTrack {
   /// The fibril's track, with everything before this event made right. A fibril that was never seen is taken in as
   /// UNKNOWN.
   ///
-  /// The event shows that the fibril was in `before` until now (a call has more ways: UNKNOWN), and puts it into `after`,
-  /// which cannot happen to a fibril that is in that state: if a snapshot showed it there, it showed this very change.
+  /// The event shows that the fibril was in `before` until now, and puts it into `after`, which cannot happen to a
+  /// fibril that is in that state: if a snapshot showed it there, it showed this very change.
   mutating func track(
     _ fibril: UInt64, _ number: UInt64, was before: SliceState, becomes after: SliceState?,
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
@@ -28,7 +28,9 @@ extension TaskTrack {
     let shown = fibrils[index]
     fibrils[index].flags.remove(.fresh)
     if number < shown.replayFrom || shown.state == after || shown.flags.contains(.dead) {
-      correctSnapshot(index, fibril, to: shown.kind == .call ? .unknown : before, &statistics, &sink)
+      // A call does not run, and may end in two ways.
+      let state: SliceState = shown.kind != .call ? before : after == .blocked ? .created : .unknown
+      correctSnapshot(index, fibril, to: state, &statistics, &sink)
     }
     return index
   }

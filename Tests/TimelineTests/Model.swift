@@ -44,9 +44,12 @@ struct Model {
   /// What the task did, and from when; 0 is asleep.
   var truth: [(time: UInt64, running: UInt64)]
   private let root: UInt64
+  /// Whether it records wakes of fibrils that are not blocked, as our own runtime does not.
+  private let recordsAllWakes: Bool
   private var nextID: UInt64
 
-  init(task: UInt64, seed: UInt64) {
+  init(task: UInt64, seed: UInt64, recordsAllWakes: Bool) {
+    self.recordsAllWakes = recordsAllWakes
     self.task = task
     random = Random(seed: seed)
     time = 1000 + UInt64(random.below(50))
@@ -135,7 +138,9 @@ struct Model {
 
   /// By the running fibril or by a stranger, perhaps a little earlier; of the blocked mostly.
   private mutating func wakeSome() {
-    let candidates = all { !$0.isCall && ($0.state == .blocked || ($0.state != .dead && $0.since % 7 == 0)) }
+    let candidates = all {
+      !$0.isCall && ($0.state == .blocked || (recordsAllWakes && $0.state != .dead && $0.since % 7 == 0))
+    }
     if candidates.isEmpty { return }
     let id = random.pick(candidates)
     let when = time - UInt64(random.below(Int(Self.longestWakeDelay) + 1))

@@ -78,14 +78,14 @@ import TraceEvents
     #expect(task.recorder.task(1) == ["1 1000-1010", "2 1010-1020", "1 1020-1030…"])
   }
 
-  @Test func aRepeatedWakeLeavesOpenWhatWasBefore() {
-    // The first record is a wake of one that is runnable: perhaps the wake that made it so.
+  @Test func aRepeatedWake() {
+    // The first record is the wake that made 2 runnable; why it was blocked is not known.
     var task = OneTask(
       start: 1000, from: 100, snapshot: snapshot(fibril(1, .running, isRoot: true), fibril(2, .runnable)))
     task.at(1010, .wake(2, by: 1))
     task.at(1020, .yield(1, 2))
     task.finish(at: 1030)
-    #expect(task.recorder.track(2) == ["unknown 1000-1010", "runnable 1010-1020", "running 1020-1030…"])
+    #expect(task.recorder.track(2) == ["blocked 1000-1010", "runnable 1010-1020", "running 1020-1030…"])
     #expect(task.recorder.flows(to: 2) == ["1 1010 -> 1020"])
   }
 
