@@ -21,6 +21,7 @@ struct TraceRecorder<Output: Exporter> {
 
   /// Takes in the fibrils that were there before the trace. Comes before the first `collect`.
   mutating func begin(with snapshot: ProcessSnapshot) throws {
+    names.refresh()
     timeline.begin(with: snapshot, into: &output)
     try check()
   }
