@@ -22,6 +22,7 @@ struct DumpStandIn {
   static let source = #"""
     #define _GNU_SOURCE
     #include <fibril_table.h>
+    #include <fcntl.h>
     #include <pthread.h>
     #include <stdint.h>
     #include <string.h>
@@ -34,6 +35,7 @@ struct DumpStandIn {
     static struct fibril_entry entry[4];
     static uint64_t chunk;
     static struct fibril_name names[2];
+    static const char *fifo;
     volatile uint64_t counter;
 
     __asm__(".pushsection .note.fibril, \"a\", @note\n.balign 4\n.4byte 7, 8, 1\n.asciz \"Fibril\"\n.balign 4\n"
@@ -44,6 +46,8 @@ struct DumpStandIn {
         if (spin)
             for (;;)
                 counter++;
+        if (fifo)
+            counter += (uint64_t)open(fifo, O_RDONLY);
         counter += (uint64_t)read(0, buffer, 100);
     }
 
@@ -117,6 +121,8 @@ struct DumpStandIn {
         root.fibril_bytes = sizeof entry[0];
         strcpy(root.runtime, "Stand-in 1");
         root.magic = FIBRIL_ROOT_MAGIC;
+        if (count > 2)
+            fifo = arguments[2];
         outer(count > 1 && !strcmp(arguments[1], "spin"));
     }
     """# + "\n"

@@ -159,6 +159,19 @@ import TraceEvents
     #expect(fibril.frames.contains { $0.hasPrefix("? middle") } == flags.contains("-fno-omit-frame-pointer"))
   }
 
+  @Test func theFileThatHoldsATaskUp() throws {
+    let program = try DumpStandIn()
+    let fifo = program.folder.file("nobody writes here")
+    #expect(unsafe mkfifo(fifo, 0o600) == 0)
+    let subject = try Subject(program.path, ["open", fifo])
+    _ = try subject.wait { _ in
+      (try? String(contentsOfFile: "/proc/\(subject.id)/syscall", encoding: .utf8))?.hasPrefix("257 ") == true
+    }
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    let fibril = try #require(DumpedFibril.parse(run.output).first)
+    #expect(fibril.line.hasSuffix("running fibril, but its thread is in the kernel: openat(AT_FDCWD, \"\(fifo)\", 0)"))
+  }
+
   @Test func aStoppedProcess() throws {
     let program = try DumpStandIn(flags: ["-fno-omit-frame-pointer"])
     let subject = try Subject(program.path, ["spin"])

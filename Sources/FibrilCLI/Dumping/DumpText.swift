@@ -160,9 +160,9 @@ struct DumpText {
     case .running:
       text.append("running fibril")
       switch dump.stacks[fibril.fibril] {
-      case .inCall(let number, let arguments, _):
+      case .inCall(let call, _):
         text.append(", but its thread is in the kernel: ")
-        CallArguments.append(call: number, arguments, path: nil, to: &text)
+        CallArguments.append(call: call.number, call.arguments, path: call.text, to: &text)
       case .inKernel(isStopped: true, _): text.append(", but its thread is stopped")
       case .inKernel(isStopped: false, _): text.append(", but its thread is in the kernel")
       default: break
@@ -188,7 +188,7 @@ struct DumpText {
       let trace = rendered[number] ?? traces.text(of: dump.backtraces[number])
       rendered[number] = trace
       appendFrames(trace, to: &text)
-    case .onCPU(let backtrace), .inCall(_, _, let backtrace), .inKernel(_, let backtrace):
+    case .onCPU(let backtrace), .inCall(_, let backtrace), .inKernel(_, let backtrace):
       appendFrames(traces.text(of: backtrace), to: &text)
     case .hidden(let cause):
       text.append(" (")

@@ -10,7 +10,7 @@ enum StackView {
   case parked(backtrace: Int)
   case onCPU(Backtrace)
   /// Its thread is in the kernel for a system call.
-  case inCall(number: UInt32, arguments: [UInt64], Backtrace)
+  case inCall(ThreadCall, Backtrace)
   /// Its thread is in the kernel for something else.
   case inKernel(isStopped: Bool, Backtrace)
   /// It runs, and why nothing is to be seen of it.
@@ -89,7 +89,7 @@ struct StackWalker {
     var views: [UInt64: StackView] = [:]
     for _ in 0..<Self.tries where views.count < fibrils.count {
       let before = inspector.running()[task.task]
-      let capture = inspector.capture(threadID: task.threadID)
+      let capture = inspector.capture(threadID: task.threadID, textArgument: CallArguments.pathArgument)
       guard let stackPointer = capture.stackPointer else {
         for fibril in fibrils where views[fibril.fibril] == nil { views[fibril.fibril] = view(of: capture) }
         break
@@ -107,8 +107,7 @@ struct StackWalker {
   private func view(of capture: ThreadCapture) -> StackView {
     switch capture {
     case .onCPU(let registers, let stack): .onCPU(walk(registers, stack))
-    case .inCall(let number, let arguments, let registers, let stack):
-      .inCall(number: UInt32(clamping: number), arguments: arguments, walk(registers, stack))
+    case .inCall(let call, let registers, let stack): .inCall(call, walk(registers, stack))
     case .inKernel(let isStopped, let registers, let stack):
       .inKernel(isStopped: isStopped, walk(registers, stack))
     case .unavailable(let cause): .hidden("registers not available: \(cause)")
@@ -130,7 +129,7 @@ struct StackWalker {
 extension ThreadCapture {
   fileprivate var stackPointer: UInt64? {
     switch self {
-    case .onCPU(let registers, _), .inCall(_, _, let registers, _), .inKernel(_, let registers, _):
+    case .onCPU(let registers, _), .inCall(_, let registers, _), .inKernel(_, let registers, _):
       registers.stackPointer
     case .unavailable: nil
     }
