@@ -25,11 +25,13 @@
 
 static void decode(const uint64_t *values, struct fibril_thread_registers *registers)
 {
+	/* rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp as DWARF numbers them */
+	static const int numbers[] = {0, 3, 2, 1, 4, 5, 6, 7};
+
 	registers->pc = values[8];
-	registers->stack_pointer = values[7];
-	registers->frame_pointer = values[6];
-	registers->saved[0] = values[1];
-	memcpy(registers->saved + 1, values + 16, 4 * sizeof values[0]);
+	for (int i = 0; i < 8; i++)
+		registers->values[numbers[i]] = values[i];
+	memcpy(registers->values + 8, values + 12, 8 * sizeof values[0]);
 }
 #elif defined(__aarch64__)
 #define REGISTER_MASK 0x1ffffffffull /* x0 to x30, sp, pc */
@@ -38,10 +40,7 @@ static void decode(const uint64_t *values, struct fibril_thread_registers *regis
 static void decode(const uint64_t *values, struct fibril_thread_registers *registers)
 {
 	registers->pc = values[32];
-	registers->stack_pointer = values[31];
-	registers->frame_pointer = values[29];
-	registers->saved[0] = values[30];
-	memcpy(registers->saved + 1, values + 19, 10 * sizeof values[0]);
+	memcpy(registers->values, values, 32 * sizeof values[0]);
 }
 #endif
 

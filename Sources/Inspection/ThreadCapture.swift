@@ -6,11 +6,8 @@ internal import Glibc
 /// What is known of a running thread's registers.
 public struct ThreadRegisters: Equatable, Sendable {
   public var pc, stackPointer: UInt64
-  /// Unknown for a thread in the kernel.
-  public var framePointer: UInt64?
-  /// The others that a callee preserves: rbx, r12 to r15 on x86-64; x30, x19 to x28 on aarch64.
-  /// Empty for a thread in the kernel.
-  public var saved: [UInt64] = []
+  /// All of them by their DWARF numbers; empty for a thread in the kernel.
+  public var values: [UInt64] = []
 }
 
 /// A system call that a thread is in.
@@ -75,20 +72,20 @@ extension ProcessInspector {
       return nil
     default: break
     }
-    var saved: [UInt64] = []
     #if arch(x86_64)
-      let count64 = 5
+      let known = 16
+      let stackPointer = 7
     #else
-      let count64 = 11
+      let known = 32
+      let stackPointer = 31
     #endif
-    // Safe: `count64` of the eleven words of the array.
-    unsafe withUnsafeBytes(of: registers.saved) { words in
-      for index in 0..<count64 { saved.append(unsafe words.load(fromByteOffset: index * 8, as: UInt64.self)) }
+    // Safe: the array of 32 words was filled as far as they are known on this machine.
+    let values = unsafe withUnsafeBytes(of: registers.values) { words in
+      (0..<known).map { unsafe words.load(fromByteOffset: $0 * 8, as: UInt64.self) }
     }
     return .onCPU(
-      ThreadRegisters(
-        pc: registers.pc, stackPointer: registers.stack_pointer, framePointer: registers.frame_pointer, saved: saved),
-      StackCopy(address: registers.stack_pointer, bytes: bytes[..<count]))
+      ThreadRegisters(pc: registers.pc, stackPointer: values[stackPointer], values: values),
+      StackCopy(address: values[stackPointer], bytes: bytes[..<count]))
   }
 
   /// nil if it went on while its stack was copied.

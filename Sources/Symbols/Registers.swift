@@ -6,9 +6,20 @@ public struct Architecture: Equatable, Sendable {
   var stackPointer, framePointer, returnAddress: Int
   /// The registers that a callee must preserve, the frame pointer among them.
   var preserved: [Int]
+  /// The same as bits, and the stack pointer's.
+  var preservedMask: UInt32
+
   /// Where the code goes on lies this far above a frame pointer, the caller's stack that far.
   static let returnAddressOffset: UInt64 = 8
   static let frameBytes: UInt64 = 16
+
+  private init(stackPointer: Int, framePointer: Int, returnAddress: Int, preserved: [Int]) {
+    self.stackPointer = stackPointer
+    self.framePointer = framePointer
+    self.returnAddress = returnAddress
+    self.preserved = preserved
+    preservedMask = preserved.reduce(1 << UInt32(stackPointer)) { $0 | 1 << UInt32($1) }
+  }
 
   /// System V ABI: rbx, rbp, r12 to r15 are preserved.
   public static let x86_64 = Architecture(
@@ -16,6 +27,7 @@ public struct Architecture: Equatable, Sendable {
   /// AAPCS64: x19 to x28 and x29, the frame pointer, are preserved; x30 is the return address.
   public static let aarch64 = Architecture(
     stackPointer: 31, framePointer: 29, returnAddress: 30, preserved: Array(19...30))
+
   /// What programmers call a register.
   func name(ofRegister register: Int) -> String {
     guard self == .x86_64 else { return "x\(register)" }
@@ -80,13 +92,12 @@ extension Registers {
     self[architecture.stackPointer] = stackPointer &+ (isIntel ? 56 : 160)
   }
 
-  /// Adds what is known of a thread of this machine: its frame pointer, and the other registers that
-  /// a callee preserves, by their numbers upward (aarch64: x30 first).
-  public mutating func setStack(_ stackPointer: UInt64, framePointer: UInt64?, saved: [UInt64]) {
-    let architecture = Architecture.current
-    self[architecture.stackPointer] = stackPointer
-    self[architecture.framePointer] = framePointer
-    let numbers = architecture == .x86_64 ? [3, 12, 13, 14, 15] : [30] + Array(19...28)
-    for (number, value) in zip(numbers, saved) { self[number] = value }
+  /// The stack pointer of this machine.
+  public var stackPointer: UInt64? {
+    get { self[Architecture.current.stackPointer] }
+    set { self[Architecture.current.stackPointer] = newValue }
   }
+
+  /// Forgets the registers that a callee may change.
+  mutating func keepPreserved(_ architecture: Architecture) { known &= architecture.preservedMask }
 }

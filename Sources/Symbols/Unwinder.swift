@@ -120,6 +120,7 @@ public struct Unwinder: Sendable {
       return .end(.noRules)
     }
     var next = registers
+    next.keepPreserved(architecture)
     for register in row.registers {
       // In an epilogue a rule may still name a place below the stack pointer: the register was popped
       // from there and has its value back.

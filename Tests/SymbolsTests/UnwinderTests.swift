@@ -74,6 +74,16 @@ struct FakeStack {
     #expect(backtrace.frames.map(\.pc) == [0x100, 0x200, 0x300] && backtrace.end == .bottom)
   }
 
+  @Test func aReturnAddressInARegister() {
+    // As inside a context switch, which keeps it in rdx. The caller's rdx is another one.
+    let switching = UnwindRow(frameAddress: .register(Self.stackPointer, offset: 16), returnAddress: .register(1))
+    var sampled = registers(pc: 0x100, sp: 0x1000)
+    sampled[1] = 0x200
+    let rows: [UInt64: UnwindRow] = [0x100: switching, 0x1ff: switching]
+    let backtrace = unwinder.walk(from: sampled, isExact: true, rows: { rows[$0] }, readStack: { _ in nil })
+    #expect(backtrace.frames.map(\.pc) == [0x100, 0x200] && backtrace.end == .outsideStack)
+  }
+
   @Test func fallsBackToFramePointers() {
     let stack = FakeStack(words: [0x1010: 0x1030, 0x1018: 0x200, 0x1030: 0, 0x1038: 0x300])
     let backtrace = unwinder.walk(

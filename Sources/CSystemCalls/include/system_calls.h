@@ -29,10 +29,10 @@ ssize_t fibril_read_process(pid_t pid, const struct iovec *local, size_t local_c
 /* An open file without a name that holds these bytes. */
 int fibril_memory_file(const uint8_t *bytes, size_t count);
 
-/* A thread's user registers. Of frame_pointer and saved, what the ABI lets a callee change is left out. */
+/* A thread's user registers, by their DWARF numbers: 16 on x86-64, 32 on aarch64 (the last is sp). */
 struct fibril_thread_registers {
-	uint64_t pc, stack_pointer, frame_pointer;
-	uint64_t saved[11]; /* x86-64: rbx, r12..r15; aarch64: x30, x19..x28 */
+	uint64_t pc;
+	uint64_t values[32];
 };
 
 /*

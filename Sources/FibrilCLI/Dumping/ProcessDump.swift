@@ -116,13 +116,14 @@ struct StackWalker {
 
   private func walk(_ thread: ThreadRegisters, _ stack: StackCopy) -> Backtrace {
     var registers = Registers(pc: thread.pc)
-    registers.setStack(thread.stackPointer, framePointer: thread.framePointer, saved: thread.saved)
+    for (number, value) in thread.values.enumerated() { registers[number] = value }
+    registers.stackPointer = thread.stackPointer
     let search = FramePointerSearch(
       functionStart: { symbolizer.symbol(at: $0)?.address },
       readCode: { inspector.bytes(at: $0, count: $1) }, readStack: stack.word)
     return unwinder.walk(
       from: registers, isExact: true, rows: symbolizer.row, readStack: stack.word,
-      guess: thread.framePointer == nil ? search.framePointer : nil)
+      guess: thread.values.isEmpty ? search.framePointer : nil)
   }
 }
 
