@@ -29,35 +29,49 @@ fibril_context_switch:
 	.cfi_register %rip, %rdx
 	pushq	%rbp
 	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbp, 0
 	pushq	%rbx
 	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
 	pushq	%r12
 	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r12, 0
 	pushq	%r13
 	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r13, 0
 	pushq	%r14
 	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r14, 0
 	pushq	%r15
 	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r15, 0
 	pushq	%rdx
 	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rip, 0
 	movq	%rsp, (%rdi)
 	movq	%rsi, %rsp
 	/* The frame is laid out alike on every stack, so the rules stay true across the line above. */
 	popq	%rdx
 	.cfi_adjust_cfa_offset -8
+	.cfi_register %rip, %rdx
 	popq	%r15
 	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r15
 	popq	%r14
 	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r14
 	popq	%r13
 	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r13
 	popq	%r12
 	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r12
 	popq	%rbx
 	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
 	popq	%rbp
 	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbp
 	jmpq	*%rdx
 	.cfi_endproc
 	.size	fibril_context_switch, . - fibril_context_switch
