@@ -23,26 +23,46 @@ public struct FramePointerSearch {
 
   /// The lowest place above the stack pointer that looks like the function's frame: a saved frame
   /// pointer that leads upward, and above it a return address behind a direct call of this very
-  /// function. x86-64 only.
+  /// function. Where there is none, a return address behind any call will do whose own frame again
+  /// lies behind a call: functions are also called through pointers and linkage tables. x86-64 only.
   public func framePointer(_ registers: Registers) -> UInt64? {
     guard let stackPointer = registers[Architecture.x86_64.stackPointer], let start = functionStart(registers.pc &- 1)
     else { return nil }
+    var plausible: UInt64?
     for place in stride(from: stackPointer, to: stackPointer &+ Self.maximumBytes, by: 8) {
-      guard let saved = readStack(place), let pc = readStack(place &+ 8) else { return nil }
-      guard saved == 0 || saved > place && saved % 8 == 0 && saved - place < 1 << 20, calls(start, before: pc) else {
-        continue
+      guard let saved = readStack(place), let pc = readStack(place &+ 8) else { break }
+      guard saved == 0 || saved > place && saved % 8 == 0 && saved - place < 1 << 20 else { continue }
+      switch call(before: pc) {
+      case .direct(start): return place
+      case .none: continue
+      default: break
       }
-      return place
+      let isChained = saved == 0 || readStack(saved &+ 8).map { $0 == 0 || call(before: $0) != .none } ?? false
+      if plausible == nil, isChained { plausible = place }
     }
-    return nil
+    return plausible
   }
 
-  /// `e8` and a signed 32-bit distance from the address behind them.
-  private func calls(_ start: UInt64, before pc: UInt64) -> Bool {
-    guard pc > 5 else { return false }
-    let code = readCode(pc - 5, 5)
-    guard code.count == 5, code[0] == 0xe8 else { return false }
-    let distance = (1...4).reduce(UInt32(0)) { $0 | UInt32(code[$1]) << (8 * UInt32($1 - 1)) }
-    return pc &+ UInt64(bitPattern: Int64(Int32(bitPattern: distance))) == start
+  private enum Call: Equatable {
+    case none, indirect
+    case direct(UInt64)
+  }
+
+  /// The call instruction that ends where `pc` begins.
+  private func call(before pc: UInt64) -> Call {
+    guard pc > 7 else { return .none }
+    let code = readCode(pc - 7, 7)
+    guard code.count == 7 else { return .none }
+    // `e8` and a signed 32-bit distance from the address behind them.
+    if code[2] == 0xe8 {
+      let distance = (3...6).reduce(UInt32(0)) { $0 | UInt32(code[$1]) << (8 * UInt32($1 - 3)) }
+      return .direct(pc &+ UInt64(bitPattern: Int64(Int32(bitPattern: distance))))
+    }
+    // `ff /2`: by a register, by memory at a register, with 8 bits or 32 bits of distance.
+    func isIndirect(_ at: Int, _ modes: Set<UInt8>) -> Bool {
+      code[at] == 0xff && code[at + 1] >> 3 & 7 == 2 && modes.contains(code[at + 1] >> 6)
+    }
+    return isIndirect(5, [0, 3]) || isIndirect(4, [1]) || isIndirect(1, [0, 2]) || isIndirect(0, [2])
+      ? .indirect : .none
   }
 }

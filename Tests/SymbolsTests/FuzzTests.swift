@@ -20,7 +20,8 @@ import Testing
       registers[7] = Bool.random(using: &random) ? 0x1000 : Self.word(using: &random)
       registers[6] = Bool.random(using: &random) ? Self.word(using: &random) : nil
       let search = FramePointerSearch(
-        functionStart: { $0 & ~0xff }, readCode: { address, _ in address % 3 == 0 ? [0xe8, 0, 0, 0, 0] : [] },
+        functionStart: { $0 & ~0xff },
+        readCode: { address, _ in address % 3 == 0 ? [0, 0xff, 0xe8, 0, 0, 0xff, 0xd0] : [] },
         readStack: read)
       let backtrace = unwinder.walk(
         from: registers, isExact: Bool.random(using: &random), rows: { rows[Int($0 % 8)] }, readStack: read,

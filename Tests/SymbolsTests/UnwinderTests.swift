@@ -62,6 +62,25 @@ struct FakeStack {
     #expect(backtrace.frames.map(\.pc) == [0x100, 0x200, 0x300] && backtrace.end == .bottom)
   }
 
+  @Test(arguments: [
+    [0, 0, 0, 0, 0, 0xff, 0xd0],  // call *%rax
+    [0, 0, 0, 0, 0x41, 0xff, 0xd4],  // call *%r12
+    [0, 0, 0, 0, 0xff, 0x55, 0xf8],  // call *-8(%rbp)
+    [0, 0xff, 0x15, 1, 2, 3, 4],  // call *table(%rip)
+    [0, 0, 0xe8, 1, 2, 3, 4],  // call of a linkage table's entry
+  ])
+  func theFramePointerBehindACallThroughAPointer(instruction: [UInt8]) {
+    let stack = FakeStack(words: [0x1000: 9, 0x1008: 0x9999, 0x1010: 0x1060, 0x1018: 0x6007, 0x1060: 0, 0x1068: 0x6007])
+    let search = FramePointerSearch(
+      functionStart: { _ in 0x5000 }, readCode: { address, _ in address == 0x6000 ? instruction : [] },
+      readStack: stack.read)
+    #expect(search.framePointer(registers(pc: 0x5010, sp: 0x1000)) == 0x1010)
+    let noCall = FramePointerSearch(
+      functionStart: { _ in 0x5000 }, readCode: { _, _ in [0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90] },
+      readStack: stack.read)
+    #expect(noCall.framePointer(registers(pc: 0x5010, sp: 0x1000)) == nil)
+  }
+
   @Test func aRegisterThatWasPoppedHasItsValueBack() {
     // Between `pop %rbp` and `ret` the rules still say where rbp was.
     let epilogue = UnwindRow(
@@ -179,7 +198,9 @@ struct FakeStack {
 
   @Test func theFramePointerIsFoundByTheCallThatLedHere() {
     // Function at 0x5000; a call of it lies at 0x6000..0x6005, and one of another at 0x7000.
-    let code: [UInt64: [UInt8]] = [0x6000: [0xe8, 0xfb, 0xef, 0xff, 0xff], 0x7000: [0xe8, 0, 0, 0, 0]]
+    let code: [UInt64: [UInt8]] = [
+      0x5ffe: [0, 0, 0xe8, 0xfb, 0xef, 0xff, 0xff], 0x6ffe: [0, 0, 0xe8, 0, 0, 0, 0],
+    ]
     let stack = FakeStack(words: [
       0x1000: 0x1100, 0x1008: 0x7005,  // a stale frame of something else
       0x1010: 5, 0x1018: 0x6005,  // no frame pointer
