@@ -4,8 +4,10 @@
 #include "system_calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/io_uring.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -13,9 +15,6 @@
 
 #define GUARD_INSTALL 102     /* MADV_GUARD_INSTALL, Linux 6.13 */
 #define UPROBE_MULTI 48       /* BPF_TRACE_UPROBE_MULTI, Linux 6.6 */
-#define RESERVE_DYNPTR 198    /* bpf_ringbuf_reserve_dynptr, Linux 5.19 */
-#define DISCARD_DYNPTR 200    /* bpf_ringbuf_discard_dynptr */
-#define RING_BYTES 65536      /* a multiple of every page size */
 
 ssize_t fibril_read_process(pid_t pid, const struct iovec *local, size_t local_count, const struct iovec *remote,
 			    size_t remote_count)
@@ -80,33 +79,29 @@ int fibril_probe_bpf_program(void)
 	return closed(load(return_zero, 2, 0));
 }
 
-int fibril_probe_bpf_dynptr(void)
+int fibril_probe_kernel_function(const char *name)
 {
-	union bpf_attr attr;
-	memset(&attr, 0, sizeof attr);
-	attr.map_type = BPF_MAP_TYPE_RINGBUF;
-	attr.max_entries = RING_BYTES;
-	int ring = bpf(BPF_MAP_CREATE, &attr);
-	if (ring < 0)
-		return ring;
-	const struct bpf_insn instructions[] = {
-		/* r1 = ring, r2 = bytes, r3 = flags, r4 = the dynptr on the stack */
-		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = ring},
-		{.code = 0},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 8},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_4, .src_reg = BPF_REG_10},
-		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_4, .imm = -16},
-		{.code = BPF_JMP | BPF_CALL, .imm = RESERVE_DYNPTR},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
-		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -16},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2},
-		{.code = BPF_JMP | BPF_CALL, .imm = DISCARD_DYNPTR},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	int result = closed(load(instructions, sizeof instructions / sizeof instructions[0], 0));
-	close(ring);
+	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int result = -ENOMEM;
+	size_t capacity = 64 << 20, size = 0, name_size = strlen(name) + 1;
+	char *types = malloc(capacity);
+	if (types) {
+		ssize_t count;
+		while (size < capacity && (count = read(fd, types + size, capacity - size)) > 0)
+			size += (size_t)count;
+		/* A type's name stands in the table of strings, behind the NUL of the one before. */
+		result = -ENOSYS;
+		for (char *at = types; (at = memmem(at, size - (size_t)(at - types), name, name_size)); at++) {
+			if (at > types && at[-1] == 0) {
+				result = 0;
+				break;
+			}
+		}
+		free(types);
+	}
+	close(fd);
 	return result;
 }
 

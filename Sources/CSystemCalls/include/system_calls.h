@@ -45,7 +45,7 @@ ssize_t fibril_sample_thread(pid_t tid, int timeout_ms, struct fibril_thread_reg
 
 /* Each tries the real thing and undoes it. 0: works. */
 int fibril_probe_bpf_program(void);   /* load a tracing program */
-int fibril_probe_bpf_dynptr(void);    /* reserve an exact size in a ring */
+int fibril_probe_kernel_function(const char *name); /* look for it in the kernel's type information */
 int fibril_probe_uprobe_multi(void);  /* one link for many probes */
 int fibril_probe_io_uring(void);
 int fibril_probe_guard_pages(void);   /* MADV_GUARD_INSTALL */

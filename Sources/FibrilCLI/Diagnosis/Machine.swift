@@ -38,15 +38,16 @@ enum Machine {
       unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
     }
     let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
-    let isRecent = numbers.count == 2 && (numbers[0], numbers[1]) >= (5, 19)
+    let isRecent = numbers.count == 2 && (numbers[0], numbers[1]) >= (5, 8)
     return Finding(
-      name: "kernel", need: .tracing, isThere: isRecent, detail: release, remedy: "use Linux 5.19 or later")
+      name: "kernel", need: .tracing, isThere: isRecent, detail: release, remedy: "use Linux 5.8 or later")
   }
 
+  private static let typeInformationPath = "/sys/kernel/btf/vmlinux"
+
   private static var typeInformation: Finding {
-    let path = "/sys/kernel/btf/vmlinux"
-    return Finding(
-      name: "BTF", need: .tracing, isThere: unsafe access(path, R_OK) == 0, detail: path,
+    Finding(
+      name: "BTF", need: .tracing, isThere: unsafe access(typeInformationPath, R_OK) == 0, detail: typeInformationPath,
       remedy: "use a kernel built with CONFIG_DEBUG_INFO_BTF, and mount /sys")
   }
 
@@ -68,16 +69,20 @@ enum Machine {
   }
 
   private static var programs: [Finding] {
-    [
+    let multi = fibril_probe_uprobe_multi()
+    // Without it each probe becomes a perf event of its own, for which CAP_BPF and CAP_PERFMON do not do.
+    let isReplaceable = multi != -EPERM && effectiveCapabilities & (1 << 21) != 0
+    return [
       probe(
-        "BPF programs", .tracing, fibril_probe_bpf_program(), "loaded one", "use a kernel built with CONFIG_BPF_SYSCALL"
-      ),
+        "BPF programs", .tracing, fibril_probe_bpf_program(), "loaded one",
+        "use a kernel built with CONFIG_BPF_SYSCALL"),
       probe(
-        "BPF rings", .tracing, fibril_probe_bpf_dynptr(), "reserved an exact size",
-        "use Linux 5.19 or later"),
+        "uprobe_multi", isReplaceable ? .optional : .tracing, multi, "one link for all probes",
+        "use Linux 6.6 or later; until then tracing needs CAP_SYS_ADMIN and attaches more slowly"),
       probe(
-        "uprobe_multi", .tracing, fibril_probe_uprobe_multi(), "one link for all probes",
-        "use Linux 6.6 or later"),
+        "exact batches", .optional, unsafe fibril_probe_kernel_function("bpf_probe_read_user_dynptr"),
+        "bpf_probe_read_user_dynptr",
+        "use Linux 6.16 or later; until then each batch takes as much of the ring as the largest"),
     ]
   }
 
