@@ -41,8 +41,8 @@ public final class TraceSession {
   private var buffers: BufferFile?
   /// When to look for the buffers again, in CLOCK_MONOTONIC nanoseconds, while there are none.
   private var nextSearch: UInt64 = 0
-  /// What was in the buffers at the end, while the probes were still attached.
-  private var copiesAtEnd: [BufferedRecords] = []
+  /// What was in the buffers when they were last looked at, and has not been decoded.
+  private var copies: [BufferedRecords] = []
   /// By buffer: how much had been flushed when it was last looked at.
   private var flushed: [UInt64] = []
 
@@ -90,27 +90,35 @@ public final class TraceSession {
   /// Readable when there is much to collect; wait for it no longer than 100 ms.
   public var pollDescriptor: Int32 { attachment?.ring.descriptor ?? -1 }
 
-  /// Delivers what has come in, and what sleeping tasks keep in their buffers.
-  public func collect<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) {
+  /// Delivers some of what has come in, and what sleeping tasks keep in their buffers.
+  ///
+  /// True if there is more: who makes records faster than they are taken never lets it become empty,
+  /// so look after other things in between.
+  public func collect<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) -> Bool {
     batches.clock.add(.now())
     findBuffers()
-    // The buffers are copied first: what was flushed before that is in the ring then.
-    let copies = copyOfQuietBuffers()
-    try drain(deliver)
+    // The buffers are copied first: what was flushed before that has come in when the ring is empty.
+    if copies.isEmpty { copies = copyOfQuietBuffers() }
+    let hasMore = attachment?.ring.consume() ?? false
+    try deliverWaiting(deliver)
+    if hasMore { return true }
     for copy in copies {
       batches.decoder.decode(copy, isLast: false, clock: &batches.clock, into: &batches.events)
       try deliverWaiting(deliver)
     }
+    copies = []
+    return false
   }
 
   /// Detaches: no records are made any more.
   public func detach() {
     guard attachment?.isAttached == true else { return }
     findBuffers()
+    copies = []
     // While the kernel removes the probes, which takes tens of milliseconds, batches go to nobody.
     forEachHeader { index, header in
       let expected = batches.decoder.expectedNumber(ofTask: header.task)
-      if let copy = buffers?.records(at: index, from: expected) { copiesAtEnd.append(copy) }
+      if let copy = buffers?.records(at: index, from: expected) { copies.append(copy) }
     }
     attachment?.detach()
     batches.clock.add(.now())
@@ -119,8 +127,9 @@ public final class TraceSession {
   /// Detaches, delivers all that is left, and the loss that only shows now.
   public func finish<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) -> Totals {
     detach()
-    try drain(deliver)
-    for copy in copiesAtEnd {
+    while attachment?.ring.consume() == true { try deliverWaiting(deliver) }
+    try deliverWaiting(deliver)
+    for copy in copies {
       batches.decoder.decode(copy, isLast: true, clock: &batches.clock, into: &batches.events)
       batches.decoder.end(task: copy.task, at: copy.end, into: &batches.events)
       try deliverWaiting(deliver)
@@ -139,14 +148,6 @@ public final class TraceSession {
     return Totals(
       records: batches.decoder.receivedRecords, lost: batches.decoder.lostRecords, tasks: batches.decoder.seenTasks,
       batches: batches.batches, endIsKnown: buffers != nil)
-  }
-
-  private func drain<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) {
-    var hasMore = true
-    while hasMore, attachment != nil {
-      hasMore = attachment?.ring.consume() ?? false
-      try deliverWaiting(deliver)
-    }
   }
 
   private func deliverWaiting<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) {

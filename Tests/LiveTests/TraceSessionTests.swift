@@ -55,7 +55,7 @@ import Testing
     try session.attach(by: [way], hasMainThread: hasMainThread)
     try waitUntilParked(subject, 1000)
     var events: [Event] = []
-    session.collect { events += $0 }
+    while session.collect({ events += $0 }) {}
     let totals = session.finish { events += $0 }
     let produced = try produced(by: subject)
     #expect(totals.lost == 0 && totals.tasks == 2)
@@ -80,8 +80,7 @@ import Testing
     try waitUntilParked(subject, 5)
     var events: [Event] = []
     // A task's first look shows how much it has flushed, the second that it has not since.
-    session.collect { events += $0 }
-    session.collect { events += $0 }
+    for _ in 0..<2 { while session.collect({ events += $0 }) {} }
     #expect(events.count { if case .submitClosure = $0.body { true } else { false } } == 5)
     #expect(events.contains { if case .switch(_, 0, _) = $0.body { true } else { false } })
     let totals = session.finish { events += $0 }

@@ -26,10 +26,11 @@ struct TraceRecorder<Output: Exporter> {
     try check()
   }
 
-  /// Takes in what has come in. Throws the error that writing the output met.
-  mutating func collect() throws {
+  /// Takes in some of what has come in; true if there is more. Throws the error that writing the
+  /// output met.
+  mutating func collect() throws -> Bool {
     names.refresh()
-    try session.collect { events in try consume(events) }
+    return try session.collect { events in try consume(events) }
   }
 
   /// Ends the trace and the output, and says what they come to.

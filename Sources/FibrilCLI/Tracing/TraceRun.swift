@@ -33,12 +33,13 @@ struct TraceRun {
     } else if let snapshot = snapshot() {
       try recorder.begin(with: snapshot)
     }
-    var ending: Ending?
-    while ending == nil {
-      ending = wait(interrupts)
-      if ending == nil { try recorder.collect() }
+    var hasMore = false
+    while true {
+      if let ending = wait(hasMore: hasMore, interrupts) {
+        return Result(summary: try recorder.finish(), ending: ending)
+      }
+      hasMore = try recorder.collect()
     }
-    return Result(summary: try recorder.finish(), ending: ending ?? .processEnded)
   }
 
   /// The fibrils that are there already. A process that has no task yet has none.
@@ -55,10 +56,10 @@ struct TraceRun {
     }
   }
 
-  /// Waits until it is time to collect; the ending if it has come.
-  private func wait(_ interrupts: borrowing Interrupts) -> Ending? {
+  /// Waits until it is time to collect, which is now if there is more; the ending if it has come.
+  private func wait(hasMore: Bool, _ interrupts: borrowing Interrupts) -> Ending? {
     let age = ClockPair.now().nanoseconds - start
-    var timeout = TraceTarget.interval(atAge: age)
+    var timeout = hasMore ? 0 : TraceTarget.interval(atAge: age)
     if let duration {
       if age >= duration { return .timeOver }
       // Rounded up: a wait that ends early would only be repeated.
