@@ -11,10 +11,13 @@ public struct BPFError: Error, Equatable, Sendable, CustomStringConvertible {
     case lacking
   }
 
+  /// Whose fault it is.
   public var kind: Kind
   /// `attach to process 4711`.
   public var action: String
+  /// Why that was not possible.
   public var cause: String
+  /// What to do; nil if nothing is known.
   public var remedy: String?
 
   init(_ action: String, _ kind: Kind = .failed, cause: String, remedy: String? = nil) {
@@ -47,6 +50,7 @@ public struct BPFError: Error, Equatable, Sendable, CustomStringConvertible {
 
   static let rightsRemedy = "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"
 
+  /// Action, object, cause, and the remedy if there is one.
   public var description: String {
     "cannot \(action): \(cause)" + (remedy.map { "; \($0)" } ?? "")
   }

@@ -12,7 +12,7 @@ internal import Glibc
 
   deinit {
     for descriptor in descriptors { close(descriptor) }
-    for unsafe link in unsafe links { unsafe _ = bpf_link__destroy(link) }
+    unsafe links.forEach { unsafe _ = bpf_link__destroy($0) }
   }
 
   /// Attaches `object` to all sites of a file. `process` nil is every process that executes the file.

@@ -5,7 +5,9 @@ public import TraceEvents
 
 /// A file with sites of the probe `batch`, under a name by which this process can open it.
 public struct ProbedFile: Equatable, Sendable {
+  /// A name under which this process can open it, not the process's own.
   public let path: String
+  /// Where the probe fires.
   public let sites: [ProbeSite]
 
   static let provider = "fibril"

@@ -13,6 +13,7 @@ public final class TraceSession {
     /// of the page.
     public var ringBytes: Int
 
+    /// A trace with this much room.
     public init(ringBytes: Int = 64 << 20) {
       self.ringBytes = ringBytes
     }
@@ -26,12 +27,14 @@ public final class TraceSession {
     public var lost: UInt64
     /// Tasks of which records arrived or were lost.
     public var tasks: Int
+    /// Batches that came through the ring.
     public var batches: UInt64
     /// The buffers were found. If not, the process ended before: what it had not handed over is
     /// missing, and nobody knows how much that was.
     public var endIsKnown: Bool
   }
 
+  /// The process that is traced.
   public let processID: Int32
   private let files: [ProbedFile]
   private let ringBytes: Int

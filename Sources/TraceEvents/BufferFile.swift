@@ -78,7 +78,7 @@ internal import Glibc
       header.version == FIBRIL_BUFFER_VERSION, header.ident == ident, header.task != 0
     else { return nil }
     let room = (bufferBytes - Int(FIBRIL_BUFFER_SLOTS_OFFSET)) / RecordDecoder.recordBytes
-    guard header.slot_bytes == RecordDecoder.recordBytes, header.slots > 0, Int(header.slots) <= room else { return nil }
+    guard header.slot_bytes == RecordDecoder.recordBytes, header.slots > 0, header.slots <= room else { return nil }
     return BufferHeader(
       task: header.task, slots: Int(header.slots), head: header.head, flushed: header.flushed,
       clock: header.clock == FIBRIL_CLOCK_MONOTONIC.rawValue ? .monotonic : .timeStampCounter)
@@ -119,7 +119,9 @@ internal import Glibc
   }
 
   /// Fills a C structure, for which any bytes will do.
-  private static func read<Value: BitwiseCopyable>(_ descriptor: Int32, at offset: Int, into value: inout Value) -> Bool {
+  private static func read<Value: BitwiseCopyable>(
+    _ descriptor: Int32, at offset: Int, into value: inout Value
+  ) -> Bool {
     unsafe withUnsafeMutableBytes(of: &value) { buffer in
       unsafe pread(descriptor, buffer.baseAddress, buffer.count, offset) == buffer.count
     }
@@ -135,11 +137,14 @@ internal import Glibc
 
 /// What a buffer's header said at one moment.
 public struct BufferHeader: Equatable, Sendable {
+  /// The task it serves.
   public var task: UInt64
+  /// How many records it holds.
   public var slots: Int
   /// Number of the task's next record.
   public var head: UInt64
   /// Every record below was offered to a batch probe.
   public var flushed: UInt64
+  /// What the times of its records are.
   public var clock: TickClock.Source
 }

@@ -2,6 +2,7 @@
 
 /// A run of whole records out of one task's buffer.
 public struct BufferedRecords: Sendable {
+  /// The task that made them.
   public let task: UInt64
   /// Number of the first record, at most `end`.
   public let first: UInt64

@@ -14,6 +14,7 @@ public struct RecordDecoder: Sendable {
   /// A process that invents tasks gets no more than this many; the records of others are dropped.
   static let mostTasks = 1 << 16
 
+  /// A decoder that has seen nothing.
   public init() {}
 
   /// Bytes of a record.

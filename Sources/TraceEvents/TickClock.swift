@@ -4,9 +4,12 @@ internal import Glibc
 
 /// One moment on both clocks.
 public struct ClockPair: Equatable, Sendable {
+  /// Of the clock that records carry.
   public var ticks: UInt64
+  /// Of CLOCK_MONOTONIC.
   public var nanoseconds: UInt64
 
+  /// A moment that was both.
   public init(ticks: UInt64, nanoseconds: UInt64) {
     self.ticks = ticks
     self.nanoseconds = nanoseconds
@@ -50,6 +53,7 @@ public struct TickClock: Sendable {
     case monotonic
   }
 
+  /// What its ticks are.
   public var source: Source
   private var pairs: [ClockPair] = []
   /// The piece that was asked for last: most records of a batch lie in one.
@@ -58,6 +62,7 @@ public struct TickClock: Sendable {
   /// Beyond this many pairs the older half is thinned out: a quarter of an hour of quiet tracing.
   static let mostPairs = 8192
 
+  /// A clock without pairs, which tells nothing yet of a time stamp counter.
   public init(source: Source) {
     self.source = source
   }

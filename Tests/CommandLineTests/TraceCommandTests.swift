@@ -44,7 +44,8 @@ import Testing
   @Test func noProbes() throws {
     let sleeper = try Background("/bin/sleep", ["60"])
     let told = "the binary has no fibril probes; link the Fibril library or include fibril_probes.h\n"
-    #expect(try failure(["-p", "\(sleeper.id)", "-o", "-"]) == "fibril: cannot attach to process \(sleeper.id): \(told)")
+    #expect(
+      try failure(["-p", "\(sleeper.id)", "-o", "-"]) == "fibril: cannot attach to process \(sleeper.id): \(told)")
     #expect(try failure(["-o", "-", "--", "/bin/sleep", "60"]) == "fibril: cannot trace /bin/sleep: \(told)")
   }
 
@@ -55,8 +56,7 @@ import Testing
 
   @Test func noSuchCommand() throws {
     #expect(
-      try failure(["-o", "-", "--", "no-such-command"]) == "fibril: cannot run no-such-command: no such command in PATH\n"
-    )
+      try failure(["-o", "-", "--", "no-such-one"]) == "fibril: cannot run no-such-one: no such command in PATH\n")
     #expect(
       try failure(["-o", "-", "--", "./no/such"]) == "fibril: cannot run ./no/such: No such file or directory\n")
     // A script is no program with probes.

@@ -128,7 +128,8 @@ import Testing
   }
 
   @Test func anUnknownEndIsSaid() throws {
-    let subject = try Subject(workload, ["--fibrils", "50", "--blocks", "5", "--park", "60", "--wait-for-tracer", "60"])
+    let subject = try Subject(
+      workload, ["--fibrils", "50", "--blocks", "5", "--park", "60", "--wait-for-tracer", "60"])
     let session = try session(of: subject)
     try session.attach()
     try waitUntilParked(subject, 50)

@@ -55,7 +55,7 @@ struct Trace: ParsableCommand {
     }
     if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id") }
     if let output, output != "-", !output.hasSuffix(".json") {
-      throw ValidationError("cannot tell the format of \(output): its name must end in .json, or be - (standard output)")
+      throw ValidationError("cannot tell the format of \(output): its name must end in .json or be -, standard output")
     }
     if output == "-", summary == "-" { throw ValidationError("-o and --summary cannot both go to standard output") }
     guard let buffer else { return }

@@ -54,8 +54,9 @@ final class HeldCommand {
     // Freed in this process below; the child's copies end with its execve.
     var copies = unsafe arguments.map { unsafe strdup($0) }
     unsafe copies.append(nil)
-    let process = unsafe fibril_start_held(path, copies, environ, [gates.reading, gates.writing], reports.writing, &mask)
-    for unsafe copy in unsafe copies { unsafe free(copy) }
+    let process = unsafe fibril_start_held(
+      path, copies, environ, [gates.reading, gates.writing], reports.writing, &mask)
+    unsafe copies.forEach { unsafe free($0) }
     close(gates.reading)
     close(reports.writing)
     gate = gates.writing

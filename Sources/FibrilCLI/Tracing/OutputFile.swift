@@ -52,7 +52,9 @@ final class OutputFile {
   func write(_ bytes: [UInt8]) throws(OutputError) {
     var done = 0
     while done < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done)
+      }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { throw OutputError(path: path, errno: count < 0 ? errno : EIO, option: option) }
       done += count
