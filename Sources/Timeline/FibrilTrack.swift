@@ -3,6 +3,12 @@
 
 import TraceEvents
 
+/// The task a fibril is in, and the start of the trace.
+struct TaskFrame {
+  var task: UInt64
+  var start: UInt64
+}
+
 struct FibrilTrack {
   /// Where the open slice begins.
   var begin: UInt64
@@ -65,11 +71,11 @@ struct FibrilTrack {
 
   /// Closes the open slice at `time`, or where it begins if that is later, and opens one of another state there.
   mutating func enter(
-    _ next: SliceState, at time: UInt64, _ fibril: UInt64, _ task: UInt64, _ sink: inout some TimelineSink
+    _ next: SliceState, at time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, _ sink: inout some TimelineSink
   ) {
     let wasRunnable = state == .runnable
     let previousBegin = begin
-    close(at: time, fibril, task, isOpenEnded: false, &sink)
+    close(at: time, fibril, frame, isOpenEnded: false, &sink)
     state = next
     since = begin
     reason = .none
@@ -83,21 +89,24 @@ struct FibrilTrack {
 
   /// Tells the open slice, and the flow that led to it. Afterwards `begin` is where it ended.
   mutating func close(
-    at time: UInt64, _ fibril: UInt64, _ task: UInt64, isOpenEnded: Bool, _ sink: inout some TimelineSink
+    at time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, isOpenEnded: Bool, _ sink: inout some TimelineSink
   ) {
     let end = max(time, begin)
+    defer { begin = end }
+    // Of what was over when the trace started, nothing is left to show.
+    let leadsFromWake = state == .running && flags.contains(.woken)
+    if leadsFromWake { flags.remove(.woken) }
+    if end <= frame.start { return }
     sink.consume(
       StateSlice(
-        label: label(fibril), task: task, state: state, reason: reason, object: object, begin: begin, end: end,
+        label: label(fibril), task: frame.task, state: state, reason: reason, object: object, begin: begin, end: end,
         since: since, isOpenEnded: isOpenEnded))
-    if state == .running, flags.contains(.woken) {
-      flags.remove(.woken)
+    if leadsFromWake, begin > frame.start {
       sink.consume(
         WakeFlow(
-          waker: waker, wakerTask: wakerTask, wakeTime: min(wakeTime, begin), woken: label(fibril), task: task,
+          waker: waker, wakerTask: wakerTask, wakeTime: min(wakeTime, begin), woken: label(fibril), task: frame.task,
           runnableTime: runnableTime, switchTime: begin))
     }
-    begin = end
   }
 
   /// The first event turns out to be older than what the snapshot showed, or to be just that: until now the fibril was in
@@ -112,12 +121,12 @@ struct FibrilTrack {
 
   /// What the snapshot showed holds only from `time` on: before it something was lost.
   mutating func hideSnapshot(
-    until time: UInt64, _ fibril: UInt64, _ task: UInt64, _ sink: inout some TimelineSink
+    until time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, _ sink: inout some TimelineSink
   ) {
     guard time > begin else { return }
     var shown = self
     correctSnapshot(to: .unknown)
-    close(at: time, fibril, task, isOpenEnded: false, &sink)
+    close(at: time, fibril, frame, isOpenEnded: false, &sink)
     shown.begin = begin
     if shown.state != .blocked { shown.since = begin }
     self = shown

@@ -33,7 +33,7 @@ extension TaskTrack {
   private mutating func enter(
     _ state: SliceState, _ index: Int, _ fibril: UInt64, _ sink: inout some TimelineSink
   ) {
-    fibrils[index].enter(state, at: clock, fibril, task, &sink)
+    fibrils[index].enter(state, at: clock, fibril, frame, &sink)
   }
 
   /// The event shows that the fibril is running. If it was woken before its task had switched away from it, no switch
@@ -100,7 +100,7 @@ extension TaskTrack {
     switch (state, fibrils[index].state) {
     case (.dead, _):
       // Its teardown was lost.
-      fibrils[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
+      fibrils[index].close(at: clock, fibril, frame, isOpenEnded: false, &sink)
       fibrils.remove(fibril)
     case (.runnable, .runnable), (.blocked, .blocked): break
     case (.blocked, .runnable): break  // Woken between its block and this switch.
@@ -158,7 +158,7 @@ extension TaskTrack {
       }
     case .runnable, .running, .created: return
     }
-    fibrils[index].enter(.runnable, at: time, fibril, task, &sink)
+    fibrils[index].enter(.runnable, at: time, fibril, frame, &sink)
     note(waker: byFibril, byTask, at: time, index)
   }
 
@@ -183,14 +183,14 @@ extension TaskTrack {
     }
     let mayPend = !fibrils[index].flags.isDisjoint(with: [.pended, .loss])
     if fibrils[index].kind != .call || mayPend {
-      fibrils[index].close(at: clock, fibril, task, isOpenEnded: false, &sink)
+      fibrils[index].close(at: clock, fibril, frame, isOpenEnded: false, &sink)
     }
     let track = fibrils[index]
     if track.kind == .call {
       let slice = callSlice(
         track, fibril, end: max(clock, track.begin), .returned(result),
         isInline: !mayPend && liesWithinSlice(ofParent: track))
-      sink.consume(slice)
+      if slice.end > start { sink.consume(slice) }
       if track.flags.contains(.submitKnown) {
         statistics.note(call: track.call, duration: slice.end - min(slice.end, slice.since), caller: slice.parent)
       }

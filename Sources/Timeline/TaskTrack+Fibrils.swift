@@ -81,14 +81,14 @@ extension TaskTrack {
         return
       }
       if fibrils[index].flags.contains(.fresh), loss.end <= max(fibrils[index].replayFrom, replayFrom) {
-        fibrils[index].hideSnapshot(until: loss.endTime, fibril, task, &sink)
+        fibrils[index].hideSnapshot(until: loss.endTime, fibril, frame, &sink)
         continue
       }
       if fibrils[index].flags.contains(.fresh), fibrils[index].replayFrom >= loss.first {
         // What the snapshot showed may have come about within the gap.
         fibrils[index].correctSnapshot(to: .unknown)
       } else if fibrils[index].state != .unknown {
-        fibrils[index].enter(.unknown, at: loss.time, fibril, task, &sink)
+        fibrils[index].enter(.unknown, at: loss.time, fibril, frame, &sink)
       }
       fibrils[index].flags.subtract([.fresh, .woken])
       fibrils[index].flags.insert(.loss)
@@ -101,7 +101,7 @@ extension TaskTrack {
     guard let fibril = ending else { return }
     ending = nil
     guard let index = fibrils.place(of: fibril) else { return }
-    fibrils[index].close(at: time, fibril, task, isOpenEnded: false, &sink)
+    fibrils[index].close(at: time, fibril, frame, isOpenEnded: false, &sink)
     fibrils.remove(fibril)
   }
 }

@@ -8,6 +8,7 @@ struct TaskTrack {
   var threadID: UInt32
   /// When the trace starts: nothing begins earlier.
   let start: UInt64
+  var frame: TaskFrame { TaskFrame(task: task, start: start) }
   /// The latest time of an event other than a wake (whose time is its waker's).
   var clock: UInt64
   private(set) var activity: TaskActivity
@@ -68,9 +69,11 @@ struct TaskTrack {
 
   private mutating func closeSlice(at time: UInt64, isOpenEnded: Bool, _ sink: inout some TimelineSink) {
     let end = max(time, begin)
-    sink.consume(
-      TaskSlice(
-        task: task, threadID: threadID, activity: activity, begin: begin, end: end, isOpenEnded: isOpenEnded))
+    if end > start {
+      sink.consume(
+        TaskSlice(
+          task: task, threadID: threadID, activity: activity, begin: begin, end: end, isOpenEnded: isOpenEnded))
+    }
     begin = end
   }
 
@@ -129,7 +132,7 @@ struct TaskTrack {
       let track = fibrils[index]
       if track.flags.contains(.dead) { continue }
       let isOpenEnded = !(taskStops && track.kind == .root)
-      fibrils[index].close(at: time, fibril, task, isOpenEnded: isOpenEnded, &sink)
+      fibrils[index].close(at: time, fibril, frame, isOpenEnded: isOpenEnded, &sink)
       if track.kind == .call {
         let isLost = track.state == .unknown && track.flags.contains(.loss)
         sink.consume(

@@ -128,6 +128,24 @@ import TraceEvents
       ])
   }
 
+  @Test func whatWasOverBeforeTheTraceIsNotShown() {
+    // The probes were attached a while before the start was noted.
+    var task = OneTask(
+      start: 1000, from: 100,
+      snapshot: snapshot(
+        next: 108, fibril(1, .running, next: 107, isRoot: true), fibril(2, .blocked, next: 104, since: 920)))
+    task.at(900, .block(1, .join, 9), .park(1, 2))
+    task.at(910, .call(3, by: 2), .end(3))
+    task.at(920, .block(2, .join, 9), .park(2, 0))
+    task.at(930, .wake(1), .resume(1))
+    task.at(1010, .wake(2, by: 1))
+    task.finish(at: 1030)
+    #expect(task.recorder.track(1) == ["running 1000-1030…"])
+    #expect(task.recorder.track(2) == ["blocked(3 9) 1000-1010", "runnable 1010-1030…"])
+    #expect(task.recorder.task(1) == ["1 1000-1030…"])
+    #expect(task.recorder.calls.isEmpty && task.recorder.flows.isEmpty)
+  }
+
   @Test func theDeadShowOnlyIfTheyDiedWithinTheTrace() {
     var task = OneTask(
       start: 1000, from: 100,
