@@ -36,10 +36,17 @@ struct DumpStandIn {
     static uint64_t chunk;
     static struct fibril_name names[2];
     static const char *fifo;
+    static uint64_t stack[64];
     volatile uint64_t counter;
 
     __asm__(".pushsection .note.fibril, \"a\", @note\n.balign 4\n.4byte 7, 8, 1\n.asciz \"Fibril\"\n.balign 4\n"
             "1: .8byte root - 1b\n.popsection\n");
+
+    /* What a fibril that never ran begins with. */
+    __attribute__((noinline)) void fresh(void)
+    {
+        counter--;
+    }
 
     __attribute__((noinline)) void inner(int spin, char *buffer)
     {
@@ -101,6 +108,17 @@ struct DumpStandIn {
         entry[2].call = -1;
         entry[2].parent = 7;
         entry[2].since = entry[0].since;
+        stack[40] = (uintptr_t)fresh;
+        entry[3].id = 10;
+        entry[3].sequence = 2;
+        entry[3].state = FIBRIL_STATE_RUNNABLE;
+        entry[3].call = -1;
+        entry[3].parent = 7;
+        entry[3].since = entry[0].since;
+        entry[3].entry = (uintptr_t)fresh;
+        entry[3].stack_pointer = (uintptr_t)(stack + 40);
+        entry[3].stack_low = (uintptr_t)stack;
+        entry[3].stack_high = (uintptr_t)(stack + 64);
         chunk = (uintptr_t)entry;
         slot.task = 1;
         slot.tid = (uint32_t)syscall(SYS_gettid);

@@ -188,6 +188,7 @@ struct DumpText {
       let trace = rendered[number] ?? traces.text(of: dump.backtraces[number])
       rendered[number] = trace
       appendFrames(trace, to: &text)
+      if dump.backtraces[number].frames.first?.isExact == true { text.append(" (has not run yet)\n") }
     case .onCPU(let backtrace), .inCall(_, let backtrace), .inKernel(_, let backtrace):
       appendFrames(traces.text(of: backtrace), to: &text)
     case .hidden(let cause):
