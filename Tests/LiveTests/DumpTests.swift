@@ -48,7 +48,7 @@ import TraceEvents
   }
 
   @Test func theProcessDoesNotNotice() throws {
-    let arguments = ["--tasks", "2", "--fibrils", "50", "--blocks", "3", "--park", "5"]
+    let arguments = ["--tasks", "2", "--fibrils", "50", "--blocks", "3", "--park", "10"]
     let undisturbed = try Subject(workload, arguments)
     let subject = try Subject(workload, arguments)
     _ = try subject.wait { Self.isParked($0, 100) }
