@@ -126,7 +126,7 @@ static __always_inline int place_fixed(struct fibril_batch *batch, const void *r
 
 static __always_inline int place(struct fibril_batch *batch, const void *records)
 {
-	if (bpf_probe_read_user_dynptr)
+	if (bpf_probe_read_user_dynptr && !settings.fixed_entries)
 		return place_exact(batch, records);
 	return place_fixed(batch, records);
 }

@@ -17,14 +17,14 @@ struct Attachment: ~Copyable {
 
   /// Loads and attaches. Throws `BPFError`, with nothing left attached.
   static func make(
-    way: AttachWay, files: [ProbedFile], process: Int32, processHasMainThread: Bool, ringBytes: Int,
-    decoder: BatchDecoder, action: String
+    way: AttachWay, files: [ProbedFile], process: Int32, processHasMainThread: Bool,
+    options: TraceSession.Options, decoder: BatchDecoder, action: String
   ) throws(BPFError) -> Attachment {
     // The kernel finds a process by its main thread's address space. Where that is gone, the probes
     // of all processes are attached and the program looks who runs into them.
     let filter: Int32? = processHasMainThread ? process : nil
     let object = try BatchObject(way: way, action: action)
-    try object.load(ringBytes: ringBytes, onlyProcess: filter == nil ? process : nil, action: action)
+    try object.load(options, onlyProcess: filter == nil ? process : nil, action: action)
     let ring = try Ring(map: object.ring, decoder: decoder, action: action)
     var links = ProbeLinks()
     for file in files { try links.attach(object, to: file, process: filter, action: action) }

@@ -43,7 +43,7 @@ enum AttachWay: CaseIterable {
 
   /// Loads what one way of attaching needs. `onlyProcess` makes the program itself check who runs
   /// into the probe. Throws `BPFError` with the action `action`.
-  func load(ringBytes: Int, onlyProcess: Int32?, action: String) throws(BPFError) {
+  func load(_ options: TraceSession.Options, onlyProcess: Int32?, action: String) throws(BPFError) {
     for other in AttachWay.allCases where other.program != way.program {
       unsafe _ = bpf_program__set_autoload(bpf_object__find_program_by_name(object, other.program), false)
     }
@@ -52,15 +52,16 @@ enum AttachWay: CaseIterable {
       unsafe _ = bpf_program__set_expected_attach_type(program, bpf_attach_type(UInt32(TRACER_ATTACH_UPROBE_MULTI)))
     }
     unsafe _ = bpf_program__set_flags(program, way.maySleep ? UInt32(BPF_F_SLEEPABLE) : 0)
-    unsafe _ = bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), UInt32(clamping: ringBytes))
+    unsafe _ = bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), UInt32(clamping: options.ringBytes))
     var settings = fibril_batch_settings()
     settings.may_sleep = way.maySleep ? 1 : 0
+    settings.fixed_entries = options.usesFixedEntries ? 1 : 0
     if let onlyProcess {
       settings.only_tgid = UInt32(bitPattern: onlyProcess)
       (settings.namespace_device, settings.namespace_inode) = Self.ownNamespace()
     }
     guard unsafe Self.set(settings, in: object) else {
-      throw BPFError(action, cause: "the BPF object has no settings of the size expected", remedy: "rebuild the tracer")
+      throw BPFError(action, cause: "the BPF object's settings have another size", remedy: "rebuild the tracer")
     }
     let status = unsafe bpf_object__load(object)
     guard status == 0 else { throw BPFError(action, errno: -status, detail: Messages.last) }

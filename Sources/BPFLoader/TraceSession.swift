@@ -13,9 +13,17 @@ public final class TraceSession {
     /// of the page.
     public var ringBytes: Int
 
+    /// Reserve a whole buffer's room for each batch, as it must be on kernels before 6.16.
+    var usesFixedEntries = false
+
     /// A trace with this much room.
     public init(ringBytes: Int = 64 << 20) {
       self.ringBytes = ringBytes
+    }
+
+    init(ringBytes: Int, usesFixedEntries: Bool) {
+      self.ringBytes = ringBytes
+      self.usesFixedEntries = usesFixedEntries
     }
   }
 
@@ -37,7 +45,7 @@ public final class TraceSession {
   /// The process that is traced.
   public let processID: Int32
   private let files: [ProbedFile]
-  private let ringBytes: Int
+  private let options: Options
   private let action: String
   private let batches: BatchDecoder
   private var attachment: Attachment?
@@ -56,7 +64,7 @@ public final class TraceSession {
     action = "attach to process \(process)"
     batches = BatchDecoder(clock: TickClock(source: .timeStampCounter))
     batches.clock.add(.now())
-    ringBytes = options.ringBytes
+    self.options = options
   }
 
   /// Attaches to the probes. Records made from now on are collected, and none from before.
@@ -77,7 +85,7 @@ public final class TraceSession {
     for way in ways {
       do {
         attachment = try Attachment.make(
-          way: way, files: files, process: processID, processHasMainThread: hasMainThread, ringBytes: ringBytes,
+          way: way, files: files, process: processID, processHasMainThread: hasMainThread, options: options,
           decoder: batches, action: action)
         batches.clock.add(.now())
         allowLateStarts()

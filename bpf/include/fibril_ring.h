@@ -26,7 +26,8 @@ struct fibril_batch_settings {
 	__u64 namespace_device; /* the PID namespace that only_tgid is meant in; */
 	__u64 namespace_inode;  /* 0: the first one */
 	__u32 only_tgid;        /* 0: whatever the attachment lets through */
-	__u32 may_sleep;        /* loaded as a sleepable program */
+	__u16 may_sleep;        /* loaded as a sleepable program */
+	__u16 fixed_entries;    /* do as on kernels that cannot reserve an exact size */
 };
 
 FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch_settings) == 24, "the loader writes it");
