@@ -35,6 +35,11 @@ struct {
 	__uint(max_entries, 16384);
 } unplaced SEC(".maps");
 
+/* The one field of the kernel's that is read here; where it lies is settled when the object is loaded. */
+struct task_struct {
+	__u32 self_exec_id;
+} __attribute__((preserve_access_index));
+
 /* Linux 6.16 and later. */
 extern int bpf_probe_read_user_dynptr(struct bpf_dynptr *to, __u64 offset, __u64 bytes,
 				      const void *from) __ksym __weak;
@@ -151,6 +156,7 @@ static __always_inline int on_batch(__u64 task, const void *records, __u64 bytes
 		.first = first,
 		.bytes = bytes,
 		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.image = bpf_get_current_task_btf()->self_exec_id,
 	};
 	int error = -E2BIG;
 

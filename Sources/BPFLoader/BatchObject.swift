@@ -52,7 +52,8 @@ enum AttachWay: CaseIterable {
       unsafe _ = bpf_program__set_expected_attach_type(program, bpf_attach_type(UInt32(TRACER_ATTACH_UPROBE_MULTI)))
     }
     unsafe _ = bpf_program__set_flags(program, way.maySleep ? UInt32(BPF_F_SLEEPABLE) : 0)
-    unsafe _ = bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), UInt32(clamping: options.ringBytes))
+    let ring = unsafe bpf_object__find_map_by_name(object, "ring")
+    unsafe _ = bpf_map__set_max_entries(ring, UInt32(clamping: options.ringBytes))
     var settings = fibril_batch_settings()
     settings.may_sleep = way.maySleep ? 1 : 0
     settings.fixed_entries = options.usesFixedEntries ? 1 : 0

@@ -11,6 +11,10 @@ final class BatchDecoder {
   var events: [Event] = []
   /// Batches that came through the ring.
   private(set) var batches: UInt64 = 0
+  /// Which image of the process the batches come from; its records are not those of the next.
+  private var image: UInt64?
+  /// The process has executed another program, whose batches are left out.
+  private(set) var imageHasChanged = false
 
   /// The reader pauses when this many events are decoded, so that they are delivered before more are.
   private static let enoughEvents = 4096
@@ -26,6 +30,11 @@ final class BatchDecoder {
     guard entry.byteCount >= headerBytes else { return true }
     // The BPF program wrote the header, and any bytes make one.
     let header = unsafe entry.unsafeLoadUnaligned(as: fibril_batch.self)
+    if header.image != image ?? header.image {
+      imageHasChanged = true
+      return true
+    }
+    image = header.image
     let records = entry.extracting(headerBytes..<min(entry.byteCount, headerBytes + Int(header.bytes)))
     keepClock(aheadOf: records)
     decoder.decode(records, task: header.task, first: header.first, clock: &clock, into: &events)

@@ -40,6 +40,8 @@ public final class TraceSession {
     /// The buffers were found. If not, the process ended before: what it had not handed over is
     /// missing, and nobody knows how much that was.
     public var endIsKnown: Bool
+    /// Batches came from another program that the process has become. They are left out.
+    public var processWasReplaced: Bool
   }
 
   /// The process that is traced.
@@ -47,15 +49,15 @@ public final class TraceSession {
   private let files: [ProbedFile]
   private let options: Options
   private let action: String
-  private let batches: BatchDecoder
-  private var attachment: Attachment?
-  private var buffers: BufferFile?
+  let batches: BatchDecoder
+  var attachment: Attachment?
+  var buffers: BufferFile?
   /// When to look for the buffers again, in CLOCK_MONOTONIC nanoseconds, while there are none.
-  private var nextSearch: UInt64 = 0
+  var nextSearch: UInt64 = 0
   /// What was in the buffers when they were last looked at, and has not been decoded.
   private var copies: [BufferedRecords] = []
   /// By buffer: how much had been flushed when it was last looked at.
-  private var flushed: [UInt64] = []
+  var flushed: [UInt64] = []
 
   /// Prepares to trace a process whose probes lie in `files`, without touching it.
   public init(process: Int32, files: [ProbedFile], options: Options = Options()) throws(BPFError) {
@@ -100,6 +102,13 @@ public final class TraceSession {
 
   /// Readable when there is much to collect; wait for it no longer than 100 ms.
   public var pollDescriptor: Int32 { attachment?.ring.descriptor ?? -1 }
+
+  /// The process has become another program. What that does is not part of this trace.
+  public var processHasBeenReplaced: Bool {
+    if batches.imageHasChanged { return true }
+    guard let process = ProcessFolder(processID: processID) else { return false }
+    return buffers?.isHeld(by: process) == false
+  }
 
   /// Delivers some of what has come in, and what sleeping tasks keep in their buffers.
   ///
@@ -158,69 +167,13 @@ public final class TraceSession {
     try deliverWaiting(deliver)
     return Totals(
       records: batches.decoder.receivedRecords, lost: batches.decoder.lostRecords, tasks: batches.decoder.seenTasks,
-      batches: batches.batches, endIsKnown: buffers != nil)
+      batches: batches.batches, endIsKnown: buffers != nil,
+      processWasReplaced: batches.imageHasChanged)
   }
 
   private func deliverWaiting<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) {
     guard !batches.events.isEmpty else { return }
     try deliver(batches.events)
     batches.events.removeAll(keepingCapacity: true)
-  }
-}
-
-extension TraceSession {
-  func findBuffers() {
-    guard buffers == nil else { return }
-    let start = ClockPair.now().nanoseconds
-    guard start >= nextSearch, let process = ProcessFolder(processID: processID) else { return }
-    if let found = BufferFile(of: process) {
-      buffers = consume found
-      forEachHeader { _, header in batches.clock.source = header.clock }
-    }
-    // A process may have a million descriptors: no more than a tenth of the time goes into the search.
-    let end = ClockPair.now().nanoseconds
-    nextSearch = end + 10 * (end - start)
-  }
-
-  /// Batches that were made while the probes were being attached may have gone to nobody, or to
-  /// another tracer alone.
-  private func allowLateStarts() {
-    nextSearch = 0
-    findBuffers()
-    let headers = (0..<(buffers?.count ?? 0)).compactMap { buffers?.header(at: $0) }
-    // Read after the headers: whatever of ours had been flushed and not placed by then is in it.
-    let unplaced = attachment?.object.unplaced() ?? [:]
-    for header in headers {
-      batches.decoder.mayBegin(task: header.task, at: min(header.flushed, unplaced[header.task]?.lowerBound ?? .max))
-    }
-  }
-
-  /// Decodes what a task has recorded since the copies at the end. If some of it is missing already,
-  /// it was made when nobody listened, or for another tracer.
-  private func takeRest(ofBuffer index: Int, _ header: BufferHeader) {
-    let expected = batches.decoder.expectedNumber(ofTask: header.task)
-    guard let rest = buffers?.records(at: index, from: expected, isQuiet: true), rest.first == expected else { return }
-    batches.decoder.decode(rest, isLast: true, clock: &batches.clock, into: &batches.events)
-  }
-
-  private func forEachHeader(_ body: (Int, BufferHeader) -> Void) {
-    for index in 0..<(buffers?.count ?? 0) {
-      if let header = buffers?.header(at: index) { body(index, header) }
-    }
-  }
-
-  /// Records that are in no batch yet, of tasks that have made no batch since the last look.
-  private func copyOfQuietBuffers() -> [BufferedRecords] {
-    var copies: [BufferedRecords] = []
-    forEachHeader { index, header in
-      while flushed.count <= index { flushed.append(0) }
-      let isBusy = flushed[index] != header.flushed
-      flushed[index] = header.flushed
-      let expected = batches.decoder.expectedNumber(ofTask: header.task)
-      if !isBusy, header.head > expected, let copy = buffers?.records(at: index, from: expected) {
-        copies.append(copy)
-      }
-    }
-    return copies
   }
 }

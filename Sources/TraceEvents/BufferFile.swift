@@ -10,6 +10,8 @@ internal import Glibc
   /// Of the process image that writes here; new after fork and exec.
   public let ident: UInt64
   private let descriptor: Int32
+  /// Its name in the process's folder of descriptors.
+  private let name: String
   private let firstBuffer: Int
   private let bufferBytes: Int
 
@@ -21,7 +23,7 @@ internal import Glibc
   /// or may not be looked into.
   public init?(of process: ProcessFolder) {
     let folder = process.path + "/fd"
-    var found: (descriptor: Int32, header: fibril_buffer_file)?
+    var found: (descriptor: Int32, name: String, header: fibril_buffer_file)?
     for name in directoryEntries(folder, limit: 1 << 20) {
       guard targetOfProcLink("\(folder)/\(name)") == Self.link else { continue }
       let descriptor = unsafe open("\(folder)/\(name)", O_RDONLY | O_CLOEXEC)
@@ -35,7 +37,7 @@ internal import Glibc
       let isOwn = header.pid == UInt32(bitPattern: process.innerProcessID)
       if found == nil || isOwn {
         if let found { close(found.descriptor) }
-        found = (descriptor, header)
+        found = (descriptor, name, header)
       } else {
         close(descriptor)
       }
@@ -43,6 +45,7 @@ internal import Glibc
     }
     guard let found else { return nil }
     descriptor = found.descriptor
+    name = found.name
     ident = found.header.ident
     firstBuffer = Int(found.header.buffers_offset)
     bufferBytes = Int(found.header.buffer_bytes)
@@ -56,12 +59,23 @@ internal import Glibc
       return nil
     }
     self.descriptor = descriptor
+    name = ""
     ident = header.ident
     firstBuffer = Int(header.buffers_offset)
     bufferBytes = Int(header.buffer_bytes)
   }
 
   deinit { close(descriptor) }
+
+  /// The process still has it open where it was found. A program that it executes later has not.
+  public func isHeld(by process: ProcessFolder) -> Bool {
+    var own = stat()
+    var theirs = stat()
+    guard unsafe fstat(descriptor, &own) == 0, unsafe stat("\(process.path)/fd/\(name)", &theirs) == 0 else {
+      return false
+    }
+    return own.st_dev == theirs.st_dev && own.st_ino == theirs.st_ino
+  }
 
   /// How many buffers there are by now, free ones among them.
   public var count: Int {

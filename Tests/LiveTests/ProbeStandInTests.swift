@@ -44,6 +44,13 @@ import Testing
     #expect(events.count == 100 && totals.lost == 0)
   }
 
+  /// What the process is later is not mixed with what it was, although numbers begin anew.
+  @Test func anotherProgramIsAnotherTrace() throws {
+    let (events, totals) = try trace(ProbeStandIn(), .executing)
+    #expect(events.map(\.number) == Array(0..<100) && totals.lost == 0 && totals.batches == 1)
+    #expect(totals.processWasReplaced)
+  }
+
   @Test func aMainThreadMayBeGone() throws {
     let (events, totals) = try trace(ProbeStandIn(), .orphaned)
     #expect(events.count == 100 && totals.lost == 0)

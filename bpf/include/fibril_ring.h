@@ -17,9 +17,10 @@ struct fibril_batch {
 	__u64 first;  /* number of the first record in its task */
 	__u32 bytes;  /* a multiple of the record's size */
 	__u32 tgid;   /* as the first PID namespace has it */
+	__u64 image;  /* how often the process has executed a program: tells images apart */
 };
 
-FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch) == 24, "the records behind it are 8-byte aligned");
+FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch) == 32, "the records behind it are 8-byte aligned");
 
 /* Set before the program is loaded. */
 struct fibril_batch_settings {

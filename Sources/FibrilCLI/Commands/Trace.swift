@@ -17,7 +17,7 @@ struct Trace: ParsableCommand {
       chrome://tracing open. `-o -` writes it to standard output. Without -o and --summary the trace \
       goes to trace.json.
 
-      The trace ends with the process, after DURATION, or with Ctrl-C, and the file is complete \
+      The trace ends with the process or when it executes another program, after DURATION, or with Ctrl-C, and the file is complete \
       however it ends. Ctrl-C is the normal end of a trace by PID without -d: the exit status is 0. \
       Where another end was asked for, it is 130. A command that outlives the trace goes on.
 
@@ -112,6 +112,9 @@ struct Trace: ParsableCommand {
 
   private func report(_ result: TraceRun.Result, _ target: TraceTarget, _ file: OutputFile?) {
     if let failure = target.held?.failure() { Diagnostics.say(failure) }
+    if result.ending == .processReplaced {
+      Diagnostics.say("process \(target.processID) has become another program, which is not traced")
+    }
     Diagnostics.say(result.summary.line)
     if result.summary.lost > 0 {
       Diagnostics.say("what the lost records would have told is shown as unknown; try a larger --buffer")

@@ -16,6 +16,8 @@ struct TraceRun {
 
   enum Ending: Equatable {
     case processEnded
+    /// It has become another program.
+    case processReplaced
     case timeOver
     case interrupted
   }
@@ -74,6 +76,7 @@ struct TraceRun {
       interrupts.acceptNext()
       return .interrupted
     }
-    return descriptors[1].revents != 0 || target.endDescriptor < 0 ? .processEnded : nil
+    if descriptors[1].revents != 0 || target.endDescriptor < 0 { return .processEnded }
+    return session.processHasBeenReplaced ? .processReplaced : nil
   }
 }
