@@ -37,8 +37,8 @@ public final class TraceSession {
     public var tasks: Int
     /// Batches that came through the ring.
     public var batches: UInt64
-    /// The buffers were found. If not, the process ended before: what it had not handed over is
-    /// missing, and nobody knows how much that was.
+    /// Nothing is lost beyond what is counted. Otherwise the process ended before its buffers were
+    /// found, or the account of loss was too small: what a task did last may be missing.
     public var endIsKnown: Bool
     /// Batches came from another program that the process has become. They are left out.
     public var processWasReplaced: Bool
@@ -167,7 +167,7 @@ public final class TraceSession {
     try deliverWaiting(deliver)
     return Totals(
       records: batches.decoder.receivedRecords, lost: batches.decoder.lostRecords, tasks: batches.decoder.seenTasks,
-      batches: batches.batches, endIsKnown: buffers != nil,
+      batches: batches.batches, endIsKnown: buffers != nil && attachment?.object.uncountedBatches() == 0,
       processWasReplaced: batches.imageHasChanged)
   }
 

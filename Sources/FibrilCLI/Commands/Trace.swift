@@ -120,7 +120,7 @@ struct Trace: ParsableCommand {
       Diagnostics.say("what the lost records would have told is shown as unknown; try a larger --buffer")
     }
     if !result.summary.endIsKnown {
-      Diagnostics.say("\(target.command) ended before its buffers were found: its last events may be missing")
+      Diagnostics.say("\(target.command) ended before its buffers were read: its last events may be missing, uncounted")
     }
     if let file { Diagnostics.say("wrote \(file.path)") }
   }

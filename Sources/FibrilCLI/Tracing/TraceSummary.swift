@@ -8,7 +8,7 @@ struct TraceSummary {
   var statistics: TimelineStatistics
   /// Records that never arrived.
   var lost: UInt64
-  /// The process's buffers were found, so that nothing is lost beyond what is counted.
+  /// Nothing is lost beyond what is counted.
   var endIsKnown: Bool
   var nanoseconds: UInt64
   var cost = TracerCost.now()
