@@ -17,6 +17,7 @@ struct TreeWalk: ParsableCommand {
         treewalk /usr
         treewalk --tasks 1 .
         treewalk --repeat 100 /usr    # a process to look at while it works
+        treewalk --helpers /mnt/share
       """)
 
   @Argument(help: "The directory at the top of the tree.")
@@ -27,6 +28,9 @@ struct TreeWalk: ParsableCommand {
 
   @Option(help: "Walk so many times, with a line for each.")
   var `repeat` = 1
+
+  @Flag(help: "Look up entries on helper threads: for file systems that may hang.")
+  var helpers = false
 
   func validate() throws {
     guard `repeat` > 0 else { throw ValidationError("--repeat must be 1 or more.") }
@@ -40,7 +44,7 @@ struct TreeWalk: ParsableCommand {
 
   /// Prints what one walk has found; returns how much could not be read.
   private func walkOnce() throws -> Int {
-    let work = WorkList(top: Array(directory.utf8CString.dropLast()))
+    let work = WorkList(top: Array(directory.utf8CString.dropLast()), usesHelpers: helpers)
     let threads = (0..<(tasks ?? processors())).compactMap { _ in start(work) }
     guard !threads.isEmpty else { throw ValidationError("cannot start a thread") }
     for thread in threads { pthread_join(thread, nil) }
@@ -65,7 +69,9 @@ private func start(_ work: WorkList) -> pthread_t? {
 
 private func walk(_ work: WorkList) {
   do {
-    let task = try FibrilTask()
+    var options = FibrilTask.Options()
+    options.runsFileCallsInline = !work.usesHelpers
+    let task = try FibrilTask(options: options)
     let pool = BatchPool()
     for index in 0..<Walker.fibrilsOnATask {
       try task.spawn(name: "walker-\(index)") { Walker(work, pool).run() }

@@ -22,6 +22,9 @@ struct Walker {
 
   private func nextDirectory(_ tally: inout Tally) -> [CChar]? {
     while true {
+      // What has completed may hold the last entries of a directory, and nobody else may be there
+      // to count them.
+      collect(minimum: 0, &tally)
       let idle = Asys.pendingCalls == 0
       switch work.next(for: idle ? WakeTarget.current : nil) {
       case .directory(let path): return path

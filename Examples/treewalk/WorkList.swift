@@ -12,8 +12,10 @@ import Glibc
   /// Fibrils with nothing to do.
   private var waiting: [WakeTarget] = []
   private var sum = Tally()
+  let usesHelpers: Bool
 
-  init(top: [CChar]) {
+  init(top: [CChar], usesHelpers: Bool) {
+    self.usesHelpers = usesHelpers
     unsafe mutex = .allocate(capacity: 1)
     unsafe pthread_mutex_init(mutex, nil)
     directories = [top]

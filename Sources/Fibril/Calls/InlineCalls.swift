@@ -17,7 +17,11 @@ internal import CFibrilContract
   /// After a stall this many calls of its number go to helpers.
   private static let callsByHelperAfterStall: UInt8 = 64
 
-  init() {
+  /// Whether watched calls are ever run in turn.
+  private let runsFileCallsInline: Bool
+
+  init(runsFileCallsInline: Bool) {
+    self.runsFileCallsInline = runsFileCallsInline
     stallTicks = fibril_ticks_a_millisecond()
     unsafe table = .allocate(capacity: CallClass.lastKnown + 1)
     for number in 0...CallClass.lastKnown {
@@ -33,6 +37,7 @@ internal import CFibrilContract
     guard number >= 0, number <= CallClass.lastKnown else { return .inline }
     let plan = unsafe table[Int(number)]
     guard plan.callClass == .watched else { return plan.callClass }
+    guard runsFileCallsInline else { return .helper }
     guard plan.callsByHelper > 0 else { return .inline }
     unsafe table[Int(number)].callsByHelper -= 1
     return .helper

@@ -21,6 +21,10 @@ public struct FibrilTask: ~Copyable {
     /// Whether calls go through io_uring where it has the operation. Without it, and where the
     /// kernel refuses it, they go to helper threads.
     public var usesIOUring = true
+    /// Whether calls that look up names or list directories run in turn on the task's thread while
+    /// the last ones came back at once. Without it they go to helper threads: for file systems that
+    /// may hang, as over a network.
+    public var runsFileCallsInline = true
 
     public init() {}
   }

@@ -39,7 +39,7 @@ internal import CFibrilContract
   var completions = CompletionQueue()
   /// Fibrils that wait for completions.
   var collectors = EntryQueue()
-  var inlineCalls = InlineCalls()
+  var inlineCalls: InlineCalls
   var mailbox: Mailbox
 
   /// I/O is looked at this often even if somebody is always runnable.

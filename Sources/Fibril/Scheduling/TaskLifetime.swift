@@ -24,7 +24,7 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
         slot: slot, id: id, threadID: slot.pointee.tid, root: root, buffer: fibril_buffer_acquire(id),
         exclusivityHead: fibril_exclusivity_head(), errno: fibril_errno_location(), running: root,
         idleStackPointer: fibril_context_prepare(idleStack.high, idle, nil), entries: entries, stacks: stacks,
-        mailbox: mailbox))
+        inlineCalls: InlineCalls(runsFileCallsInline: options.runsFileCallsInline), mailbox: mailbox))
     slot.pointee.buffer = UInt64(UInt(bitPattern: unsafe task.pointee.buffer))
     if options.usesIOUring { task.pointee.ring = Ring(mailbox: mailbox.descriptor) }
     task.start()
