@@ -65,8 +65,20 @@ struct DumpStandIn {
         counter += (uint64_t)buffer[0];
     }
 
+    /* A large frame of which almost nothing is used. */
+    __attribute__((noinline)) void hollow(int spin)
+    {
+        char space[40000];
+
+        __asm__ volatile("" : : "r"(space) : "memory");
+        inner(spin, space);
+        __asm__ volatile("" : : "r"(space) : "memory");
+    }
+
     __attribute__((noinline)) void outer(int spin)
     {
+        if (spin > 1)
+            hollow(spin);
         middle(spin);
         counter++;
     }
@@ -141,7 +153,7 @@ struct DumpStandIn {
         root.magic = FIBRIL_ROOT_MAGIC;
         if (count > 2)
             fifo = arguments[2];
-        outer(count > 1 && !strcmp(arguments[1], "spin"));
+        outer(count < 2 ? 0 : !strcmp(arguments[1], "spin") ? 1 : !strcmp(arguments[1], "hollow") ? 2 : 0);
     }
     """# + "\n"
 }

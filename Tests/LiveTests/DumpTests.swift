@@ -108,6 +108,18 @@ import TraceEvents
     #expect(fibril.line.hasPrefix("fibril:evil \u{fffd}[2J name ") && !run.output.utf8.contains(0x1b))
   }
 
+  @Test func aStackWithAHole() throws {
+    let program = try DumpStandIn(flags: ["-fno-omit-frame-pointer"])
+    let subject = try Subject(program.path, ["hollow"])
+    _ = try subject.wait { $0.fibrils.count == 4 }
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    let fibril = try #require(DumpedFibril.parse(run.output).first)
+    #expect(Array(fibril.functions.prefix(4)) == ["inner", "hollow", "outer", "main"], "\(run.output)")
+    // Above the hole the stack is read later than the registers.
+    #expect(fibril.frames.prefix(4).map { $0.hasPrefix("? ") } == [false, false, true, true])
+    #expect(fibril.notes == [])
+  }
+
   @Test func theTextIsAsItShouldBe() throws {
     let program = try DumpStandIn(flags: ["-fno-omit-frame-pointer"])
     let subject = try Subject(program.path)

@@ -91,38 +91,49 @@ struct StackWalker {
       let before = inspector.running()[task.task]
       let capture = inspector.capture(threadID: task.threadID, textArgument: CallArguments.pathArgument)
       guard let stackPointer = capture.stackPointer else {
-        for fibril in fibrils where views[fibril.fibril] == nil { views[fibril.fibril] = view(of: capture) }
+        for fibril in fibrils where views[fibril.fibril] == nil { views[fibril.fibril] = view(of: capture, fibril) }
         break
       }
       let isSteady = before == inspector.running()[task.task]
       let seen = fibrils.first { fibril in
         fibril.stack.isEmpty ? isSteady && before == fibril.fibril : fibril.stack.contains(stackPointer)
       }
-      if let seen, views[seen.fibril] == nil { views[seen.fibril] = view(of: capture) }
+      if let seen, views[seen.fibril] == nil { views[seen.fibril] = view(of: capture, seen) }
     }
     for fibril in fibrils where views[fibril.fibril] == nil { views[fibril.fibril] = .hidden("changed while read") }
     return views
   }
 
-  private func view(of capture: ThreadCapture) -> StackView {
+  private func view(of capture: ThreadCapture, _ fibril: FibrilSnapshot) -> StackView {
     switch capture {
-    case .onCPU(let registers, let stack): .onCPU(walk(registers, stack))
-    case .inCall(let call, let registers, let stack): .inCall(call, walk(registers, stack))
+    case .onCPU(let registers, let stack): .onCPU(walk(registers, stack, fibril))
+    case .inCall(let call, let registers, let stack): .inCall(call, walk(registers, stack, fibril))
     case .inKernel(let isStopped, let registers, let stack):
-      .inKernel(isStopped: isStopped, walk(registers, stack))
+      .inKernel(isStopped: isStopped, walk(registers, stack, fibril))
     case .unavailable(let cause): .hidden("registers not available: \(cause)")
     }
   }
 
-  private func walk(_ thread: ThreadRegisters, _ stack: StackCopy) -> Backtrace {
+  private func walk(_ thread: ThreadRegisters, _ stack: StackCopy, _ fibril: FibrilSnapshot) -> Backtrace {
+    let backtrace = walk(thread, readStack: stack.word)
+    guard backtrace.end == .outsideStack else { return backtrace }
+    // A sample ends at the first page that is not there, such as one inside a large frame that was
+    // never used. What lies above is read now, a moment later, so it counts as a guess.
+    let rest = inspector.stack(from: stack.address &+ UInt64(stack.bytes.count), of: fibril)
+    var longer = walk(thread) { stack.word(at: $0) ?? rest.word(at: $0) }
+    for index in longer.frames.indices.dropFirst(backtrace.frames.count) { longer.frames[index].isGuess = true }
+    return longer
+  }
+
+  private func walk(_ thread: ThreadRegisters, readStack: @escaping (UInt64) -> UInt64?) -> Backtrace {
     var registers = Registers(pc: thread.pc)
     for (number, value) in thread.values.enumerated() { registers[number] = value }
     registers.stackPointer = thread.stackPointer
     let search = FramePointerSearch(
       functionStart: { symbolizer.symbol(at: $0)?.address },
-      readCode: { inspector.bytes(at: $0, count: $1) }, readStack: stack.word)
+      readCode: { inspector.bytes(at: $0, count: $1) }, readStack: readStack)
     return unwinder.walk(
-      from: registers, isExact: true, rows: symbolizer.row, readStack: stack.word,
+      from: registers, isExact: true, rows: symbolizer.row, readStack: readStack,
       guess: thread.values.isEmpty ? search.framePointer : nil)
   }
 }
@@ -141,6 +152,14 @@ extension ProcessInspector {
   /// A few bytes of memory; fewer where they cannot be read.
   fileprivate func bytes(at address: UInt64, count: Int) -> [UInt8] {
     Range(address, bytes: UInt64(count)).map { Array(memory.read([$0])[0]) } ?? []
+  }
+
+  /// What lies above an address of a fibril's stack by now, 64 KiB at most.
+  fileprivate func stack(from address: UInt64, of fibril: FibrilSnapshot) -> StackCopy {
+    let end = fibril.stack.isEmpty ? .max : fibril.stack.upperBound
+    let count = address < end ? min(end - address, 64 << 10) : 0
+    let copy = memory.read([Range(address, bytes: count) ?? address..<address])
+    return StackCopy(address: address, bytes: copy[0])
   }
 
   /// The modules as the symbolizer wants them, the vdso as a copy.
