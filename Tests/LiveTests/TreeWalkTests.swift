@@ -35,7 +35,8 @@ import Testing
     let tree = try makeTree()
     let expected = try find(tree.url.path)
     #expect(expected.hasPrefix("files 3062 dirs 64 other 3 "))
-    for arguments in [["--tasks", "1"], ["--tasks", "4"], ["--tasks", "1", "--helpers"], ["--tasks", "3", "--helpers"]] {
+    for options in ["--tasks 1", "--tasks 4", "--tasks 1 --helpers", "--tasks 3 --helpers"] {
+      let arguments = options.split(separator: " ").map(String.init)
       let run = try ToolRun(treewalk, arguments + ["--repeat", "5", tree.url.path])
       #expect(run.status == 0 && run.errors.isEmpty)
       #expect(run.output == String(repeating: expected, count: 5))
