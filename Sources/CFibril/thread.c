@@ -45,6 +45,13 @@ uint64_t fibril_take_ids(uint64_t count)
 	return __atomic_fetch_add(&next_id, count, __ATOMIC_RELAXED);
 }
 
+uint64_t fibril_take_task_id(void)
+{
+	static uint64_t next_task_id = 1;
+
+	return __atomic_fetch_add(&next_task_id, 1, __ATOMIC_RELAXED);
+}
+
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 
 void fibril_registry_lock(void)

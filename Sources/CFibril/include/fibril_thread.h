@@ -109,6 +109,7 @@ static inline void fibril_atomic_raise(uint64_t *word, uint64_t value)
 
 /* count ids of fibrils that this process has not used yet: the first of them. */
 uint64_t fibril_take_ids(uint64_t count) __attribute__((visibility("hidden")));
+uint64_t fibril_take_task_id(void) __attribute__((visibility("hidden")));
 
 /* Guards the tables that all tasks of the process share: task slots, chunks, names. */
 void fibril_registry_lock(void) __attribute__((visibility("hidden")));

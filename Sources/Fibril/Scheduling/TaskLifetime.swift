@@ -17,7 +17,7 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
     if slot.core == 0 {
       slot.core = UInt64(UInt(bitPattern: UnsafeMutablePointer<TaskCore>.allocate(capacity: 1)))
     }
-    let id = fibril_take_ids(1)
+    let id = fibril_take_task_id()
     let task = TaskRef(bits: slot.core)!
     unsafe task.pointer.initialize(
       to: TaskCore(
