@@ -3,8 +3,10 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SWIFT ?= swift
+# The day of the release that the man page speaks of.
+RELEASED := November 24, 2026
 
-.PHONY: all demo test lint check-aarch64 install packages test-packages clean
+.PHONY: all demo man test lint check-aarch64 install packages test-packages clean
 
 all: packages
 	$(SWIFT) build -c release
@@ -37,6 +39,11 @@ install: all
 	.build/release/fibril --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_fibril
 	.build/release/fibril --generate-completion-script fish \
 	  > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/fibril.fish
+
+# Writes the man page anew, from the commands' own definitions.
+man: packages
+	$(SWIFT) package generate-manual --configuration debug
+	sed 's/^\.Dd .*/.Dd $(RELEASED)/' .build/plugins/GenerateManual/outputs/FibrilCLI/fibril.1 > docs/fibril.1
 
 # What building needs beyond the toolchain, and what the tests need beyond that.
 packages:
