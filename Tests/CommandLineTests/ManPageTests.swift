@@ -10,7 +10,8 @@ import Testing
   func everyLineOfHelpStandsInTheManPage(command: String) throws {
     let text = try String(contentsOf: page, encoding: .utf8)
     let help = try Run("fibril", (command.isEmpty ? [] : [command]) + ["--help"]).output
-    let options = help.matches(of: /--([a-z][a-z-]+)/).map { String($0.1) }
+    let options = help.split(separator: "\n").filter { $0.hasPrefix("  -") }
+      .compactMap { $0.firstMatch(of: /--([a-z][a-z-]+)/) }.map { String($0.1) }
     #expect(!options.isEmpty)
     // In the page's source an option is `Fl -name`, or `Fl n , -name`.
     for option in Set(options) { #expect(text.contains(" -\(option)"), "--\(option)") }
