@@ -103,6 +103,10 @@ public final class TraceSession {
   /// Readable when there is much to collect; wait for it no longer than 100 ms.
   public var pollDescriptor: Int32 { attachment?.ring.descriptor ?? -1 }
 
+  /// The names of the process's fibrils from `index` of its table on, also after its end; nil if its
+  /// buffers were not found, or it keeps no names beside them.
+  public func names(from index: Int) -> [String]? { buffers?.names(from: index) }
+
   /// The process has become another program. What that does is not part of this trace.
   public var processHasBeenReplaced: Bool {
     if batches.imageHasChanged { return true }

@@ -13,10 +13,13 @@ internal import Glibc
   /// Its name in the process's folder of descriptors.
   private let name: String
   private let firstBuffer: Int
+  private let firstName: Int
+  private let nameBytes: Int
   private let bufferBytes: Int
 
-  /// A buffer larger than this, or more of them, is no buffer of ours.
+  /// A buffer larger than this, or more of them, is no buffer of ours; nor is a longer name one.
   private static let mostBufferBytes = 1 << 26
+  private static let mostNameBytes = 1 << 10
   private static let mostBuffers = 1 << 16
 
   /// Finds and opens it among the process's descriptors; nil if the process has none yet, is gone,
@@ -49,6 +52,8 @@ internal import Glibc
     ident = found.header.ident
     firstBuffer = Int(found.header.buffers_offset)
     bufferBytes = Int(found.header.buffer_bytes)
+    firstName = Int(found.header.names_offset)
+    nameBytes = Int(found.header.name_bytes)
   }
 
   /// Takes an open descriptor of such a file, and closes it in the end; nil if it is none.
@@ -63,6 +68,8 @@ internal import Glibc
     ident = header.ident
     firstBuffer = Int(header.buffers_offset)
     bufferBytes = Int(header.buffer_bytes)
+    firstName = Int(header.names_offset)
+    nameBytes = Int(header.name_bytes)
   }
 
   deinit { close(descriptor) }
@@ -123,12 +130,29 @@ internal import Glibc
       before: before, headAfter: after.head, first: first, bytes: bytes, isQuiet: isQuiet)
   }
 
+  /// The names from `index` on that there are by now; nil if the process keeps none here.
+  public func names(from index: Int) -> [String]? {
+    var header = fibril_buffer_file()
+    guard nameBytes > 0, nameBytes <= Self.mostNameBytes, Self.read(descriptor, at: 0, into: &header),
+      header.name_count <= FIBRIL_MOST_NAMES
+    else { return nil }
+    let count = Int(header.name_count) - index
+    guard count > 0 else { return [] }
+    guard let bytes = Self.bytes(descriptor, at: firstName + index * nameBytes, count: count * nameBytes) else {
+      return nil
+    }
+    return (0..<count).map { place in
+      let name = bytes[place * nameBytes..<(place + 1) * nameBytes]
+      return String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+
   private static let link = "/memfd:\(FIBRIL_BUFFER_FILE_NAME) (deleted)"
 
   private static func isSound(_ header: fibril_buffer_file) -> Bool {
     header.magic == FIBRIL_BUFFER_FILE_MAGIC && header.version == FIBRIL_BUFFER_VERSION
       && header.buffers_offset >= UInt32(MemoryLayout<fibril_buffer_file>.size)
-      && Int(header.buffers_offset) <= mostBufferBytes
+      && Int(header.buffers_offset) <= Int(Int32.max)
       && Int(header.buffer_bytes) > Int(FIBRIL_BUFFER_SLOTS_OFFSET) && Int(header.buffer_bytes) <= mostBufferBytes
   }
 

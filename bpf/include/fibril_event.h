@@ -134,10 +134,19 @@ FIBRIL_OFFSET(fibril_buffer, head, 64);
 FIBRIL_OFFSET(fibril_buffer, flushed, 72);
 FIBRIL_OFFSET(fibril_buffer, flush_time, 80);
 
+/* One interned name. */
+struct fibril_name {
+	char text[64]; /* UTF-8, NUL-terminated, cut at a character if it was longer */
+};
+
+#define FIBRIL_MOST_NAMES (1u << 20)
+
 /*
- * The memfd that holds all buffers of a process, seen as /proc/PID/fd/N -> "/memfd:fibril-events
- * (deleted)". Its first page is this header; buffer k begins at buffers_offset + k * buffer_bytes
- * and the file ends behind the last buffer. It only grows.
+ * The memfd that holds what must outlive a process, seen as /proc/PID/fd/N -> "/memfd:fibril-events
+ * (deleted)": the names that records refer to, and all event buffers. Its first page is this header.
+ * Name k lies at names_offset + k * name_bytes; what is below name_count never changes, and index 0
+ * is never a name. Buffer k begins at buffers_offset + k * buffer_bytes and the file ends behind the
+ * last buffer. It only grows.
  */
 #define FIBRIL_BUFFER_FILE_NAME "fibril-events"
 #define FIBRIL_BUFFER_FILE_MAGIC 0x656c694672626946ull /* "FibrFile" */
@@ -147,8 +156,13 @@ struct fibril_buffer_file {
 	__u32 version, pid;
 	__u64 ident;
 	__u32 buffers_offset, buffer_bytes;
+	__u32 names_offset, name_bytes;
+	__u32 name_count; /* stored after the name, release */
+	__u32 reserved;
 };
 
-FIBRIL_STATIC_ASSERT(sizeof(struct fibril_buffer_file) == 32, "fibril_buffer_file is a wire format");
+FIBRIL_STATIC_ASSERT(sizeof(struct fibril_buffer_file) == 48, "fibril_buffer_file is a wire format");
+FIBRIL_OFFSET(fibril_buffer_file, buffers_offset, 24);
+FIBRIL_OFFSET(fibril_buffer_file, name_count, 40);
 
 #endif

@@ -38,7 +38,7 @@ struct fibril_root {
 	/* 56: address and extent of the task slots */
 	__u64 tasks;
 	__u32 task_bytes, task_slots; /* slots in use so far, free ones among them */
-	/* 72: address and extent of the name table */
+	/* 72: address and extent of the name table (struct fibril_name), append-only */
 	__u64 names;
 	__u32 name_bytes, name_count; /* index 0 is never a name */
 	/* 88 */
@@ -53,11 +53,6 @@ FIBRIL_OFFSET(fibril_root, tasks, 56);
 FIBRIL_OFFSET(fibril_root, names, 72);
 FIBRIL_OFFSET(fibril_root, fibril_bytes, 88);
 FIBRIL_OFFSET(fibril_root, runtime, 96);
-
-/* One interned name. Append-only: what is below name_count never changes. */
-struct fibril_name {
-	char text[64];      /* UTF-8, NUL-terminated, cut at a character if it was longer */
-};
 
 /*
  * How often each event has happened in a task. The same event is counted here, whether or not a

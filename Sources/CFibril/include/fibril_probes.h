@@ -61,6 +61,13 @@ struct fibril_buffer *fibril_buffer_acquire(uint64_t task) FIBRIL_HIDDEN;
 void fibril_buffer_release(struct fibril_buffer *buffer) FIBRIL_HIDDEN;
 uint64_t fibril_process_ident(void) FIBRIL_HIDDEN;
 
+/*
+ * The room for the name table in the same file, NULL where there is none; and how many names it now
+ * has, after the last one was written. The second one under the registry's lock.
+ */
+char *fibril_names(void) FIBRIL_HIDDEN;
+void fibril_names_announce(uint32_t name_count) FIBRIL_HIDDEN;
+
 /* Fires the batch probe for what was recorded since the last time. Only the owner may call it. */
 void fibril_buffer_flush(struct fibril_buffer *buffer) FIBRIL_HIDDEN;
 

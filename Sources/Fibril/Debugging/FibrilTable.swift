@@ -9,7 +9,7 @@ internal import Glibc
 /// globals, which would be checked for exclusivity on every use.
 enum FibrilTable {
   static let mostTasks = 65_536
-  static let mostNames = 1 << 20
+  static let mostNames = Int(FIBRIL_MOST_NAMES)
   static let entriesInChunk = 1024
   static let mostChunks = 8192
 
@@ -61,8 +61,12 @@ enum FibrilTable {
     guard unsafe root.pointee.magic == 0 else { return }
     fibril_clock_choose()
     unsafe root.pointee.tasks = try reserve(mostTasks * MemoryLayout<fibril_task_slot>.stride)
-    unsafe root.pointee.names = try reserve(mostNames * MemoryLayout<fibril_name>.stride)
-    unsafe root.pointee.name_count = 1
+    if let names = unsafe fibril_names() {
+      unsafe root.pointee.names = UInt64(UInt(bitPattern: names))
+    } else {
+      unsafe root.pointee.names = try reserve(mostNames * MemoryLayout<fibril_name>.stride)
+    }
+    fibril_names_announce(1)
     unsafe root.pointee.task_bytes = UInt32(MemoryLayout<fibril_task_slot>.stride)
     unsafe root.pointee.fibril_bytes = UInt32(MemoryLayout<fibril_entry>.stride)
     unsafe root.pointee.name_bytes = UInt32(MemoryLayout<fibril_name>.stride)

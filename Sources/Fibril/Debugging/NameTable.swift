@@ -52,8 +52,7 @@ enum NameTable {
     unsafe UnsafeMutableRawPointer(mutating: text(of: number)!).copyMemory(
       from: name.baseAddress!, byteCount: name.count)
     unsafe index[place] = number
-    fibril_store_barrier()
-    unsafe root.pointee.name_count = number + 1
+    fibril_names_announce(number + 1)
     return number
   }
 }

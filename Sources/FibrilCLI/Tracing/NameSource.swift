@@ -1,7 +1,8 @@
 // The names of a traced process's fibrils, kept beyond its end.
+internal import BPFLoader
 internal import Inspection
 
-/// A copy of the name table of a live process.
+/// A copy of a process's name table.
 final class NameSource {
   private let processID: Int32
   private var inspector: ProcessInspector?
@@ -16,9 +17,14 @@ final class NameSource {
     Int(index) < names.count ? names[Int(index)] : nil
   }
 
-  /// Reads what has been added. A process that has no table yet, or is gone, adds nothing.
-  func refresh() {
-    if inspector == nil { inspector = try? ProcessInspector(processID: processID) }
-    if let inspector { names += inspector.names(from: names.count) }
+  /// Reads what has been added: from beside the event buffers, which outlive the process, or else
+  /// from its memory while it is there.
+  func refresh(from session: TraceSession) {
+    if let added = session.names(from: names.count) {
+      names += added
+    } else {
+      if inspector == nil { inspector = try? ProcessInspector(processID: processID) }
+      if let inspector { names += inspector.names(from: names.count) }
+    }
   }
 }

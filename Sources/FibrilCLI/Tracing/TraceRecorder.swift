@@ -21,7 +21,7 @@ struct TraceRecorder<Output: Exporter> {
 
   /// Takes in the fibrils that were there before the trace. Comes before the first `collect`.
   mutating func begin(with snapshot: ProcessSnapshot) throws {
-    names.refresh()
+    names.refresh(from: session)
     timeline.begin(with: snapshot, into: &output)
     try check()
   }
@@ -29,13 +29,13 @@ struct TraceRecorder<Output: Exporter> {
   /// Takes in some of what has come in; true if there is more. Throws the error that writing the
   /// output met.
   mutating func collect() throws -> Bool {
-    names.refresh()
+    names.refresh(from: session)
     return try session.collect { events in try consume(events) }
   }
 
   /// Ends the trace and the output, and says what they come to.
   mutating func finish() throws -> TraceSummary {
-    names.refresh()
+    names.refresh(from: session)
     session.detach()
     let end = ClockPair.now().nanoseconds
     let totals = try session.finish { events in try consume(events) }
@@ -48,7 +48,7 @@ struct TraceRecorder<Output: Exporter> {
 
   private mutating func consume(_ events: [Event]) throws {
     // Names that the next events mention may be gone with the process before those are taken in.
-    names.refresh()
+    names.refresh(from: session)
     for event in events { timeline.consume(event, into: &output) }
     try check()
   }
