@@ -8,7 +8,8 @@ import Testing
 private final class FakeBuffers {
   let descriptor: Int32
 
-  init(pid: UInt32 = UInt32(getpid())) {
+  /// `names` lie behind everything else, 64 bytes each.
+  init(pid: UInt32 = UInt32(getpid()), names: [String] = [], claimedNames: UInt32? = nil, nameBytes: UInt32 = 64) {
     var template = Array("/tmp/fibril-test-XXXXXX".utf8CString)
     descriptor = unsafe mkstemp(&template)
     unsafe _ = unlink(template)
@@ -19,7 +20,14 @@ private final class FakeBuffers {
     header.ident = 55
     header.buffers_offset = FIBRIL_BUFFER_SLOTS_OFFSET
     header.buffer_bytes = FIBRIL_BUFFER_SLOTS_OFFSET + FIBRIL_BUFFER_SLOTS * 32
+    header.names_offset = 1 << 20
+    header.name_bytes = nameBytes
+    header.name_count = claimedNames ?? UInt32(names.count)
     write(header, at: 0)
+    for (index, name) in names.enumerated() {
+      let bytes = Array(name.utf8) + Array(repeating: 0, count: 64 - name.utf8.count)
+      unsafe _ = pwrite(descriptor, bytes, 64, 1 << 20 + index * 64)
+    }
   }
 
   deinit { close(descriptor) }
@@ -69,6 +77,8 @@ private final class FakeBuffers {
 /// A buffer file that the test macros can hold.
 private final class Opened {
   private let file: BufferFile
+
+  func names(from index: Int) -> [String]? { file.names(from: index) }
 
   init?(_ descriptor: Int32) {
     guard let file = BufferFile(adopting: descriptor) else { return nil }
@@ -195,5 +205,21 @@ private final class Opened {
     decoding.decoder.decode(copy, isLast: true, clock: &decoding.clock, into: &decoding.events)
     #expect(decoding.numbers == [1450, 1500, 1501, 1502])
     #expect(decoding.decoder.lostRecords == 50)
+  }
+
+  @Test func namesAreReadFromWhereTheyEnded() throws {
+    let file = try #require(FakeBuffers(names: ["", "worker", "ünïcode", ""]).opened())
+    #expect(file.names(from: 0) == ["", "worker", "ünïcode", ""])
+    #expect(file.names(from: 2) == ["ünïcode", ""])
+    #expect(file.names(from: 4) == [])
+    #expect(file.names(from: 9) == [])
+  }
+
+  @Test func absurdNamesAreNone() throws {
+    // More than a table can have, more than the file holds, and names of no length or of megabytes.
+    #expect(try #require(FakeBuffers(names: [""], claimedNames: .max).opened()).names(from: 0) == nil)
+    #expect(try #require(FakeBuffers(names: [""], claimedNames: 1 << 20).opened()).names(from: 0) == nil)
+    #expect(try #require(FakeBuffers(names: [""], nameBytes: 0).opened()).names(from: 0) == nil)
+    #expect(try #require(FakeBuffers(names: [""], nameBytes: 1 << 30).opened()).names(from: 0) == nil)
   }
 }
