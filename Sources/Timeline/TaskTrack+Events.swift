@@ -137,7 +137,7 @@ extension TaskTrack {
       if shown.flags.contains(.dead), !isOlder { return }
       fibrils[index].flags.remove(.fresh)
       // A wake is recorded of a blocked fibril, so this is what made it runnable.
-      if isOlder || (number == shown.replayFrom && shown.state == .runnable) {
+      if isOlder || shown.state == .unknown || (number == shown.replayFrom && shown.state == .runnable) {
         correctSnapshot(index, fibril, to: .blocked, &statistics, &sink)
       }
     }

@@ -11,7 +11,8 @@ extension TaskTrack {
   /// UNKNOWN.
   ///
   /// The event shows that the fibril was in `before` until now, and puts it into `after`, which cannot happen to a
-  /// fibril that is in that state: if a snapshot showed it there, it showed this very change.
+  /// fibril that is in that state: if a snapshot showed it there, it showed this very change. Where a snapshot could not
+  /// tell its state, this first event does.
   mutating func track(
     _ fibril: UInt64, _ number: UInt64, was before: SliceState, becomes after: SliceState?,
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
@@ -27,7 +28,7 @@ extension TaskTrack {
     guard fibrils[index].flags.contains(.fresh) else { return index }
     let shown = fibrils[index]
     fibrils[index].flags.remove(.fresh)
-    if number < shown.replayFrom || shown.state == after || shown.flags.contains(.dead) {
+    if number < shown.replayFrom || shown.state == after || shown.state == .unknown || shown.flags.contains(.dead) {
       // A call does not run, and may end in two ways.
       let state: SliceState = shown.kind != .call ? before : after == .blocked ? .created : .unknown
       correctSnapshot(index, fibril, to: state, &statistics, &sink)

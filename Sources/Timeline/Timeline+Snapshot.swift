@@ -10,7 +10,7 @@ extension Timeline {
   /// The track that goes on from the snapshot. `isRunning`: the task's own entry says so.
   func track(of fibril: FibrilSnapshot, parent: FibrilLabel?, isRunning: Bool) -> FibrilTrack {
     // An entry that kept changing is right about a fibril that was running all the time. Of any other the state is not
-    // known.
+    // known until its first event tells it.
     let isSure = !fibril.changedWhileRead || (fibril.state == .running && isRunning)
     let state = isSure ? sliceState(of: fibril) : .unknown
     var track = FibrilTrack(

@@ -160,16 +160,24 @@ import TraceEvents
     #expect(task.timeline.statistics.fibrils == 1)
   }
 
-  @Test func anEntryThatKeptChangingIsUnknown() {
-    var torn = fibril(2, .blocked)
-    torn.changedWhileRead = true
-    var running = fibril(1, .running, isRoot: true)
-    running.changedWhileRead = true
-    var task = OneTask(start: 1000, from: 100, snapshot: snapshot(running, torn))
+  @Test func theFirstEventTellsOfAnEntryThatKeptChanging() {
+    let torn = [fibril(1, .running, isRoot: true)] + (2...6).map { fibril($0, .blocked) }
+    var table = snapshot()
+    table.fibrils = torn.map { entry in
+      var entry = entry
+      entry.changedWhileRead = true
+      return entry
+    }
+    var task = OneTask(start: 1000, from: 100, snapshot: table)
     task.at(1010, .yield(1, 2))
-    task.finish(at: 1030)
-    #expect(task.recorder.track(1) == ["running 1000-1010", "runnable 1010-1030…"])
-    #expect(task.recorder.track(2) == ["unknown 1000-1010", "running 1010-1030…"])
+    task.at(1020, .wake(3))
+    task.at(1030, .block(2), .park(2, 4), .end(4), .leave(4, 1))
+    task.finish(at: 1040)
+    #expect(task.recorder.track(1) == ["running 1000-1010", "runnable 1010-1030", "running 1030-1040…"])
+    #expect(task.recorder.track(2) == ["runnable 1000-1010", "running 1010-1030", "blocked(5 700) 1030-1040…"])
+    #expect(task.recorder.track(3) == ["blocked 1000-1020", "runnable 1020-1040…"])
+    // Whoever has no event stays unknown.
+    #expect(task.recorder.track(5) == ["unknown 1000-1040…"])
   }
 
   @Test func aLossThatTheSnapshotOutlives() {
