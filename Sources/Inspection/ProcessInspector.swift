@@ -16,17 +16,22 @@ public struct ProcessInspector {
   public let modules: [Module]
   private let table: TableReader<ProcessMemory>
 
-  /// Finds the process's fibril table. `notes` may be shared by many. Throws `InspectionError`.
+  /// Finds the process's fibril table. The id of a thread stands for its process. `notes` may be
+  /// shared by many. Throws `InspectionError`.
   public init(processID: Int32, notes: TableNotes = TableNotes()) throws(InspectionError) {
     guard processID > 0 else { throw .noSuchProcess(processID) }
+    let folder = ProcessFolder(processID: processID)
+    let processID = folder?.processID ?? processID
     self.processID = processID
-    map = try MemoryMap(processID: processID)
-    memory = ProcessMemory(processID: processID)
+    // Of a process whose main thread has exited, another thread's id leads to its memory.
+    let thread = folder?.livingThreadID ?? processID
+    map = try MemoryMap(processID: thread)
+    memory = ProcessMemory(processID: thread)
     // A zombie and a kernel thread have no memory.
     guard let readable = map.mappings.first(where: \.isReadable) else { throw .noTable(processID) }
     try memory.check(readableAddress: readable.addresses.lowerBound)
     command = Self.command(ofProcess: processID)
-    modules = map.modules(ofProcess: processID)
+    modules = map.modules(ofProcess: thread)
     table = try Self.table(in: notes.roots(in: modules), memory, processID)
   }
 

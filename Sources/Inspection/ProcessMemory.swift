@@ -4,7 +4,7 @@ internal import Glibc
 
 /// The memory of a live process.
 public struct ProcessMemory: MemoryReader, Sendable {
-  /// Whose memory it is.
+  /// Whose memory it is: the process, or one of its threads.
   public let processID: Int32
 
   /// The kernel takes no more ranges in one call.

@@ -8,8 +8,10 @@ public struct ProcessFolder: Sendable {
   /// Nothing of /proc/PID but its threads is left when the main thread has exited before the
   /// others: then this is the folder of one of those.
   public let path: String
+  /// A thread that has not exited: by its id the kernel finds the process's address space.
+  public let livingThreadID: Int32
   /// The main thread has exited, so the kernel finds no address space by the process's id.
-  public let mainThreadHasExited: Bool
+  public var mainThreadHasExited: Bool { livingThreadID != processID }
   /// The process's id as it sees it itself, inside its PID namespace.
   public let innerProcessID: Int32
 
@@ -21,15 +23,17 @@ public struct ProcessFolder: Sendable {
     self.processID = group
     let leader = group == processID ? status : Self.status("/proc/\(group)/status") ?? [:]
     innerProcessID = leader["NSpid"]?.split(separator: "\t").last.flatMap { Int32($0) } ?? group
-    var living: String?
-    if Self.hasExited(leader) {
-      living = directoryEntries("/proc/\(group)/task", limit: 4096).first { thread in
-        Self.status("/proc/\(group)/task/\(thread)/status").map { !Self.hasExited($0) } ?? false
-      }
-      guard living != nil else { return nil }
+    guard Self.hasExited(leader) else {
+      livingThreadID = group
+      path = "/proc/\(group)"
+      return
     }
-    mainThreadHasExited = living != nil
-    path = living.map { "/proc/\(group)/task/\($0)" } ?? "/proc/\(group)"
+    let living = directoryEntries("/proc/\(group)/task", limit: 4096).compactMap { Int32($0) }.first { thread in
+      Self.status("/proc/\(group)/task/\(thread)/status").map { !Self.hasExited($0) } ?? false
+    }
+    guard let living else { return nil }
+    livingThreadID = living
+    path = "/proc/\(group)/task/\(living)"
   }
 
   private static func hasExited(_ status: [String: String]) -> Bool {

@@ -83,13 +83,26 @@ struct DumpStandIn {
         counter++;
     }
 
+    int main(int count, char **arguments);
+
+    static void *in_thread(void *ignored)
+    {
+        main(2, (char *[]){"stand-in", "spin", NULL});
+        return ignored;
+    }
+
     int main(int count, char **arguments)
     {
+        pthread_t thread;
         pthread_attr_t attributes;
         void *low;
         size_t bytes;
         struct timespec now;
 
+        if (count > 1 && !strcmp(arguments[1], "orphaned")) {
+            pthread_create(&thread, NULL, in_thread, NULL);
+            pthread_exit(NULL);
+        }
         pthread_getattr_np(pthread_self(), &attributes);
         pthread_attr_getstack(&attributes, &low, &bytes);
         clock_gettime(CLOCK_MONOTONIC, &now);

@@ -108,6 +108,23 @@ import TraceEvents
     #expect(fibril.line.hasPrefix("fibril:evil \u{fffd}[2J name ") && !run.output.utf8.contains(0x1b))
   }
 
+  /// By the id of such a process the kernel shows neither its memory nor its files.
+  @Test func aProcessWhoseMainThreadHasExited() throws {
+    let program = try DumpStandIn(flags: ["-fno-omit-frame-pointer"])
+    let subject = try Subject(program.path, ["orphaned"])
+    let snapshot = try subject.wait { $0.fibrils.count == 4 }
+    let thread = snapshot.tasks[0].threadID
+    #expect(snapshot.processID == subject.id && thread != UInt32(subject.id))
+    for id in ["\(subject.id)", "\(thread)"] {
+      let run = try ToolRun.fibril("dump", "-p", id)
+      #expect(run.status == 0 && run.output.hasPrefix("sysrq: Show State of stand-in[\(subject.id)]: 4 fibrils"))
+      let fibril = try #require(DumpedFibril.parse(run.output).first)
+      #expect(Array(fibril.functions.prefix(4)) == ["inner", "middle", "outer", "main"], "\(run.output)")
+      #expect(!fibril.line.contains("stack:-"))
+    }
+    #expect(try ToolRun.fibril("list").output.contains("\n\(subject.id) "))
+  }
+
   @Test func aStackWithAHole() throws {
     let program = try DumpStandIn(flags: ["-fno-omit-frame-pointer"])
     let subject = try Subject(program.path, ["hollow"])

@@ -32,7 +32,7 @@ struct ProcessDump {
   init(of inspector: ProcessInspector) {
     symbolizer = Symbolizer(modules: inspector.symbolModules())
     let walker = StackWalker(inspector, symbolizer)
-    var use = StackUse(processID: inspector.processID)
+    var use = StackUse(processID: inspector.memory.processID)
     var numbers: [Backtrace: Int] = [:]
     var backtraces: [Backtrace] = []
     var stacks: [UInt64: StackView] = [:]
