@@ -74,6 +74,16 @@ import Testing
     #expect(doctor.output.hasSuffix("tracing does not work, dumping works\n"))
   }
 
+  /// These have no option that names a file.
+  @Test(arguments: ["list", "doctor"]) func aFullDisk(command: String) throws {
+    let run = try Run("/bin/bash", ["-c", "\"$0\" \"$1\" > /dev/full", Run.program("fibril"), command])
+    #expect(run.status == 1)
+    #expect(
+      run.errors.contains(
+        "fibril: cannot write standard output: No space left on device; free some space, or redirect it to another "
+          + "place\n"))
+  }
+
   @Test(arguments: [["dump", "-p"], ["list"], ["doctor"]])
   func aClosedPipeEndsItQuietly(arguments: [String]) throws {
     let workload = try Background(

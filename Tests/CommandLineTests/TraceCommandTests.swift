@@ -95,6 +95,22 @@ import Testing
       #expect(run.errors.hasPrefix("fibril: cannot attach to process ") && run.errors.hasSuffix("; \(remedy)"))
       #expect(run.errors.split(separator: "\n").count == 1)
     }
+    // What never came to a first byte leaves no file behind, and one that was there as it was.
+    let (new, old) = (folder.file("new.json"), folder.file("old.json"))
+    try Data("old".utf8).write(to: URL(filePath: old))
+    unsafe _ = (chmod(folder.file(""), 0o777), chmod(old, 0o666))
+    for path in [new, old] {
+      let run = try Run(
+        "/usr/bin/setpriv",
+        [
+          "--reuid", "65534", "--regid", "65534", "--clear-groups", folder.file("fibril"), "trace", "-o", path,
+          "--summary", folder.file("summary.json"), "--", folder.file("fibril-workload"),
+        ])
+      #expect(run.status == 77 && run.errors.hasPrefix("fibril: cannot attach to process "), "\(run.errors)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: new))
+    #expect(!FileManager.default.fileExists(atPath: folder.file("summary.json")))
+    #expect(try String(contentsOfFile: old, encoding: .utf8) == "old")
   }
 }
 

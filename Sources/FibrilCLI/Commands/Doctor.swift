@@ -23,7 +23,7 @@ struct Doctor: ParsableCommand {
     let dumping = findings.allSatisfy { $0.isThere || $0.need != .dumping }
     text.append(own: "tracing \(tracing ? "works" : "does not work"), dumping \(dumping ? "works" : "does not work")\n")
     do {
-      try OutputFile(path: "-").write(text.bytes)
+      try OutputFile.standard.write(text.bytes)
     } catch  where error.errno == EPIPE {
       // Whoever read it has seen enough.
     } catch {

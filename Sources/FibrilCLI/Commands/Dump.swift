@@ -40,8 +40,7 @@ struct Dump: ParsableCommand {
     do {
       let dump = ProcessDump(of: try ProcessInspector(processID: pid))
       var text = DumpText(dump)
-      let output = try OutputFile(path: "-")
-      try text.write(to: output) { !onlyBlocked || $0.state == .blocked }
+      try text.write(to: .standard) { !onlyBlocked || $0.state == .blocked }
     } catch let error as InspectionError {
       if case .noRights = error { throw Diagnostics.failure(error, status: ExitStatus.machineLacks) }
       throw Diagnostics.failure(error)

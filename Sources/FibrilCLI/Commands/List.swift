@@ -32,7 +32,7 @@ struct List: ParsableCommand {
     }
     let text = json ? ListedProcess.json(found) : ListedProcess.table(found)
     do {
-      try OutputFile(path: "-").write(text.bytes)
+      try OutputFile.standard.write(text.bytes)
     } catch  where error.errno == EPIPE {
       // Whoever read it has seen enough.
     } catch {
