@@ -83,7 +83,10 @@ final class HeldCommand {
     let size = MemoryLayout<Int32>.size
     var count = 0
     repeat { count = unsafe read(report, &cause, size) } while count < 0 && errno == EINTR
-    if count == size { throw CommandError(path, errno: cause) }
+    guard count == size else { return }
+    // The file itself was there when its probes were looked for.
+    if cause == ENOENT { throw CommandError(path, cause: "the interpreter or loader that it names does not exist") }
+    throw CommandError(path, errno: cause)
   }
 
   /// How the command ended if that is worth telling: not well, and long enough ago to be known.
