@@ -114,11 +114,10 @@ extension ChromeExporter {
     var arguments = Arguments()
     switch call.ending {
     case .returned(let result):
+      beginArgument(&arguments, "result")
       if result < 0, let name = ErrorNames.name(of: -max(result, -4096)) {
-        beginArgument(&arguments, "result")
         writer.append(Array("\"-\(name)\"".utf8))
       } else {
-        beginArgument(&arguments, "result")
         writer.append(decimal: result)
       }
     case .unfinished: argument(&arguments, "unfinished", "true")
