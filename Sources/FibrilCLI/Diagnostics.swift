@@ -10,11 +10,14 @@ enum ExitStatus {
 }
 
 enum Diagnostics {
-  /// Prints one line to standard error.
+  /// Prints one line to standard error. It may hold names of other processes: none of them reaches
+  /// the terminal as more than a text.
   static func say(_ message: String) {
-    let line = Array("fibril: \(message)\n".utf8)
+    var line = ByteText(own: "fibril: ")
+    line.append(foreign: message)
+    line.append("\n")
     // Nobody can be told if that fails.
-    unsafe _ = write(STDERR_FILENO, line, line.count)
+    unsafe _ = write(STDERR_FILENO, line.bytes, line.bytes.count)
   }
 
   /// Prints an error and returns what to throw for it.
