@@ -29,7 +29,7 @@ import TraceEvents
     #expect(trace.slices("task") { $0 != "asleep" }.count == Int(runs))
     #expect(trace.slices("fibril") { $0 == "running" }.count == Int(runs))
     #expect(trace.count(phase: "s") == Int(printed["wakes"]!) && trace.count(phase: "f") == Int(printed["wakes"]!))
-    #expect(trace.slices("fibril") { $0.contains("unknown") }.isEmpty)
+    #expect(trace.slices("fibril") { $0 == "UNKNOWN" }.isEmpty && trace.slices("task") { $0 == "UNKNOWN" }.isEmpty)
     let names = trace.events.filter { $0["name"] as? String == "thread_name" }
       .compactMap { ($0["args"] as? [String: Any])?["name"] as? String }
     #expect(names.count { $0.hasPrefix("worker-") } == 2000)
@@ -80,6 +80,7 @@ import TraceEvents
     kill(subject.id, SIGKILL)
     let trace = try background.results()
     #expect(trace.status == 0, "\(trace.errors)")
+    #expect(trace.errors.contains("fibril: process \(subject.id) has ended\n"))
     #expect(trace.summary["lost"] == 0 && trace.summary["submits"] == 200 && trace.summary["tasks"] == 2)
     // What the process itself had counted when it was last looked at has been recorded.
     for (key, field) in [("switches", \EventCounts.switches), ("blocks", \.blocks), ("sleeps", \.sleeps)] {
@@ -118,9 +119,20 @@ import TraceEvents
     let subject = try Subject(workload, ["--fibrils", "20", "--blocks", "0", "--park", "60"])
     _ = try subject.wait { DumpTests.isParked($0, 20) }
     let run = try ToolRun.fibril("trace", "-p", "\(subject.id)", "-d", "1ms", "-o", "-")
-    #expect(run.status == 0)
+    #expect(run.status == 0 && !run.errors.contains("wrote"))
     let events = try #require(JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [[String: Any]])
     #expect(events.count { $0["name"] as? String == "blocked: wake target" } == 20)
+  }
+
+  @Test func aCommandWithoutItsLoader() throws {
+    let folder = try TemporaryFolder()
+    let copy = folder.file("loaderless")
+    let script = "sed 's|/lib64/ld-linux|/lib00/ld-linux|; s|/lib/ld-linux-aarch|/li0/ld-linux-aarch|' \"$0\" >\"$1\""
+    #expect(try ToolRun("/bin/bash", ["-c", script + "; chmod +x \"$1\"", workload, copy]).status == 0)
+    let run = try ToolRun.fibril("trace", "-o", folder.file("trace.json"), "--", copy)
+    #expect(run.status == 1)
+    #expect(run.errors == "fibril: cannot run \(copy): the interpreter or loader that it names does not exist\n")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("trace.json")))
   }
 
   /// The command gets standard output, exit status and signals as it would without a tracer.

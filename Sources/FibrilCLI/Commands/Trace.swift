@@ -17,8 +17,8 @@ struct Trace: ParsableCommand {
       chrome://tracing open. `-o -` writes it to standard output. Without -o and --summary the trace \
       goes to trace.json.
 
-      The trace ends with the process or when it executes another program, after DURATION, or with Ctrl-C, and the file is complete \
-      however it ends. Ctrl-C is the normal end of a trace by PID without -d: the exit status is 0. \
+      The trace ends with the process or when it executes another program, after DURATION, or with \
+      Ctrl-C, and the file is complete however it ends. Ctrl-C is the normal end of a trace by PID without -d: the exit status is 0. \
       Where another end was asked for, it is 130. A command that outlives the trace goes on.
 
       Tracing needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE.
@@ -112,8 +112,12 @@ struct Trace: ParsableCommand {
 
   private func report(_ result: TraceRun.Result, _ target: TraceTarget, _ file: OutputFile?) {
     if let failure = target.held?.failure() { Diagnostics.say(failure) }
-    if result.ending == .processReplaced {
+    switch result.ending {
+    case .processReplaced:
       Diagnostics.say("process \(target.processID) has become another program, which is not traced")
+    case .processEnded where target.held == nil:
+      Diagnostics.say("process \(target.processID) has ended")
+    case .processEnded, .timeOver, .interrupted: break
     }
     Diagnostics.say(result.summary.line)
     if result.summary.lost > 0 {
@@ -122,6 +126,6 @@ struct Trace: ParsableCommand {
     if !result.summary.endIsKnown {
       Diagnostics.say("\(target.command) ended before its buffers were read: its last events may be missing, uncounted")
     }
-    if let file { Diagnostics.say("wrote \(file.path)") }
+    if let file, !file.isStandardOutput { Diagnostics.say("wrote \(file.path)") }
   }
 }

@@ -36,10 +36,12 @@ struct TraceSummary {
   /// For people.
   var line: String {
     """
-    \(statistics.events) events, \(lost) lost, of \(statistics.fibrils) fibrils on \(statistics.tasks) tasks \
-    in \(Self.seconds(nanoseconds)) s; the tracer took \(Self.seconds(cost.processorNanoseconds)) s of CPU time
+    \(Self.count(statistics.events, "event")), \(lost) lost, of \(Self.count(statistics.fibrils, "fibril")) on \
+    \(Self.count(statistics.tasks, "task")) in \(Self.seconds(nanoseconds)) s; the tracer took \(Self.seconds(cost.processorNanoseconds)) s of CPU time
     """
   }
+
+  private static func count(_ number: UInt64, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
   /// With two decimals.
   private static func seconds(_ nanoseconds: UInt64) -> String {
