@@ -2,6 +2,17 @@
 import Foundation
 import Testing
 
+extension Process {
+  /// Starts it, and kills it if it still runs after three minutes: whoever waits for its end, or for
+  /// the end of its output, gets there.
+  func runLimited() throws {
+    try run()
+    DispatchQueue.global().asyncAfter(deadline: .now() + 180) { [weak self] in
+      if let self, self.isRunning { kill(self.processIdentifier, SIGKILL) }
+    }
+  }
+}
+
 /// A program that ran to its end.
 struct Run {
   var output, errors: String
@@ -22,7 +33,7 @@ struct Run {
     process.standardOutput = pipe
     process.standardError = try FileHandle(forWritingTo: errorFile)
     process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "80"]) { $1 }
-    try process.run()
+    try process.runLimited()
     output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     errors = try String(contentsOf: errorFile, encoding: .utf8)
@@ -39,7 +50,7 @@ final class Background {
     process.executableURL = URL(filePath: program)
     process.arguments = arguments
     process.standardOutput = FileHandle.nullDevice
-    try process.run()
+    try process.runLimited()
   }
 
   deinit {

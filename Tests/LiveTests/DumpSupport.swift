@@ -7,6 +7,17 @@ import TraceEvents
 /// The folder that holds the programs that this package builds.
 let builtPrograms = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
+extension Process {
+  /// Starts it, and kills it if it still runs after three minutes: whoever waits for its end, or for
+  /// the end of its output, gets there.
+  func runLimited() throws {
+    try run()
+    DispatchQueue.global().asyncAfter(deadline: .now() + 180) { [weak self] in
+      if let self, self.isRunning { kill(self.processIdentifier, SIGKILL) }
+    }
+  }
+}
+
 /// A program that runs, and ends with this value.
 final class Subject {
   let process = Process()
@@ -18,7 +29,7 @@ final class Subject {
     process.arguments = arguments
     process.standardInput = input
     process.standardOutput = output
-    try process.run()
+    try process.runLimited()
   }
 
   deinit {
@@ -64,7 +75,7 @@ struct ToolRun {
     let pipe = Pipe()
     process.standardOutput = pipe
     process.standardError = FileHandle(forWritingAtPath: errorFile)
-    try process.run()
+    try process.runLimited()
     output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     errors = try String(contentsOfFile: errorFile, encoding: .utf8)

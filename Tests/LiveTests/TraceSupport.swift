@@ -33,7 +33,7 @@ final class BackgroundTrace {
       ["trace", "-o", folder.file("trace.json"), "--summary", folder.file("summary.json")] + arguments
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle(forWritingAtPath: errorFile)
-    try process.run()
+    try process.runLimited()
   }
 
   deinit {
