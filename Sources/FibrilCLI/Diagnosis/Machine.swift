@@ -1,6 +1,7 @@
 // What this machine allows, each thing tried as it will be used.
 internal import CSystemCalls
 internal import Glibc
+internal import TraceEvents
 
 /// One thing that was looked at.
 struct Finding {
@@ -143,12 +144,5 @@ enum Machine {
   }
 
   /// The first 64 KiB of a file; empty if it cannot be read.
-  private static func text(of path: String) -> String {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return "" }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 16)
-    let count = unsafe read(descriptor, &bytes, bytes.count)
-    return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-  }
+  private static func text(of path: String) -> String { contentsOfProcFile(path, limit: 1 << 16) ?? "" }
 }
