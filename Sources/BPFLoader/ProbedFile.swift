@@ -37,9 +37,10 @@ public struct ProbedFile: Equatable, Sendable {
     let action = "attach to process \(process.processID)"
     errno = 0
     guard let maps = contentsOfProcFile(process.path + "/maps", limit: 1 << 26) else {
-      // A kernel thread has no mappings at all, which is no error.
       if errno != 0 { throw BPFError(action, errno: errno) }
-      throw noProbes(action)
+      throw BPFError(
+        action, cause: "it has no memory: it is a thread of the kernel, or about to end",
+        remedy: "`fibril list` shows those that can be traced")
     }
     var seen: Set<Substring> = []
     var files: [ProbedFile] = []
