@@ -185,6 +185,26 @@ import Testing
         }
         _ = task.id
       }
+  @Test func severalMayWaitForAllThereIs() throws {
+    let collected = try onTask { task in
+      let log = SchedulingTests.Log()
+      var time = timespec(tv_sec: 0, tv_nsec: 1_000_000)
+      return unsafe try withUnsafeMutablePointer(to: &time) { time in
+        for _ in 0..<10 { unsafe try Asys.submit(.nanosleep(time)) }
+        for _ in 0..<3 {
+          try task.spawn {
+            var completions: [Completion] = []
+            Asys.awaitCompletions(minimum: .max, into: &completions)
+            for _ in completions { log.lines.append("") }
+          }
+        }
+        task.joinAll()
+        return log.lines.count
+      }
+    }
+    #expect(collected == 10)
+  }
+
       try writer.join()
       return unsafe String(decoding: buffer.prefix(4), as: UTF8.self)
     }

@@ -32,7 +32,7 @@ extension TaskRef {
       let wanted = Int(fibril.pointee.arguments.0)
       guard available >= wanted || pointee.pendingCalls == 0 else { return }
       _ = pointee.collectors.popFirst()
-      available -= wanted
+      available = max(0, available - wanted)  // less than wanted when nothing is pending any more
       wake(fibril, by: Waker(time: fibril_ticks()))
     }
   }
