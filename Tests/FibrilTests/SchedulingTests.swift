@@ -169,6 +169,18 @@ import Testing
     #expect(sum == ["20000"])
   }
 
+  @Test(arguments: [Int.max, Int.max - 4096, 1 << 40]) func aStackThatCanNotBeIsAnError(_ bytes: Int) throws {
+    let code = try onTask { task in
+      do {
+        try task.spawn(stackBytes: bytes) {}
+        return CInt(0)
+      } catch let error as FibrilError {
+        return error.code
+      }
+    }
+    #expect(code == ENOMEM)
+  }
+
   @Test func anOverflowRunsIntoTheGuard() async {
     await #expect(processExitsWith: .signal(SIGSEGV)) {
       let task = try FibrilTask()

@@ -15,12 +15,16 @@ struct StackArena {
 
   static let pageBytes = 4096
   static let defaultBytes = 64 * 1024
+  /// The largest stack there is.
   static let mostBytes = 1 << 30
   /// Stacks are mapped this many bytes at a time, or one by one if they are larger.
   private static let slabBytes = 4 << 20
 
   /// A stack of at least `bytes` usable bytes, the guard not counted.
   mutating func take(_ bytes: Int) throws(FibrilError) -> Stack {
+    guard bytes <= StackArena.mostBytes else {
+      throw FibrilError(action: "map a stack of \(bytes) bytes (at most \(StackArena.mostBytes))", code: ENOMEM)
+    }
     let order = StackArena.order(of: bytes)
     if free[order] == 0 { try addSlab(order) }
     let high = free[order]
@@ -59,6 +63,8 @@ struct StackArena {
     guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
       throw FibrilError(action: "map \(stride * count) bytes for stacks", code: errno)
     }
+    // Noted first: what a guard that fails leaves behind is unmapped with the rest.
+    slabs.append((UInt64(UInt(bitPattern: memory)), stride * count))
     for index in 0..<count {
       let low = unsafe memory + index * stride
       unsafe try StackGuard.install(at: low)
@@ -66,6 +72,5 @@ struct StackArena {
       unsafe top(of: high).pointee = free[order]
       free[order] = high
     }
-    slabs.append((UInt64(UInt(bitPattern: memory)), stride * count))
   }
 }
