@@ -226,6 +226,26 @@ import Testing
             Fibril.yield()
           }
         }
+  /// Each ends when it has spawned the next, so somebody is always runnable and nobody ever blocks.
+  @Test func successorsDoNotStarveCalls() throws {
+    let generations = try onTask { task in
+      final class Flag { var done = false; var generations = 0 }
+      let flag = Flag()
+      func continueUntilDone() {
+        flag.generations += 1
+        if !flag.done { try! Fibril.spawn { continueUntilDone() } }
+      }
+      try task.spawn {
+        Fibril.sleep(for: .milliseconds(1))
+        flag.done = true
+      }
+      try task.spawn { continueUntilDone() }
+      task.joinAll()
+      return flag.generations
+    }
+    #expect(generations > 0)
+  }
+
       }
       task.joinAll()
       return flag.turns

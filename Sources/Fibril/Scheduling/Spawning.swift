@@ -41,6 +41,8 @@ extension TaskRef {
 
   /// The end of the running fibril. Its stack is given back after the switch away from it, in `bury`.
   func teardown() -> Never {
+    // Fibrils that each spawn the next and end must not keep the task from what happened meanwhile.
+    harvestIfDue()
     let fibril = pointee.running
     fibril.pointee.next_number = nextNumber
     fibril.pointee.state = FibrilStateNumber.dead
