@@ -144,6 +144,21 @@ import Testing
     #expect(thrown == EBADF)
   }
 
+  #if arch(x86_64)
+    /// A helper that forks would leave a child that believes to be the helper.
+    @Test func forksAreRefused() throws {
+      let parent = getpid()
+      let results = try onTask { _ in
+        try Asys.submit([57, 58].map { SystemCall(.init(rawValue: $0)) })
+        var completions: [Completion] = []
+        Asys.awaitCompletions(minimum: 2, into: &completions)
+        if getpid() != parent { _exit(0) }
+        return completions.map(\.result)
+      }
+      #expect(results == [-Int64(EOPNOTSUPP), -Int64(EOPNOTSUPP)])
+    }
+  #endif
+
   @Test func numbersBeyondTheKnownOnesRunInline() throws {
     let result = try onTask { _ in
       try Asys.submit([SystemCall(.init(rawValue: 100_000)), SystemCall(.init(rawValue: -5))])

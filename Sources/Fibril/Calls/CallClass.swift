@@ -34,10 +34,21 @@ enum CallClass: Equatable {
     }
   }
 
-  private static let refusedNumbers = numbers([
-    SYS_exit, SYS_exit_group, SYS_clone, SYS_clone3, SYS_execve, SYS_execveat, SYS_rt_sigreturn, SYS_ptrace,
-    SYS_set_tid_address, SYS_set_robust_list, SYS_rseq,
-  ])
+  private static let refusedNumbers = numbers(
+    [
+      SYS_exit, SYS_exit_group, SYS_clone, SYS_clone3, SYS_execve, SYS_execveat, SYS_rt_sigreturn, SYS_ptrace,
+      SYS_set_tid_address, SYS_set_robust_list, SYS_rseq,
+    ] + refusedHere)
+
+  // What only this architecture has. fork and vfork would go on in the child as the thread that
+  // runs the call, behind the library's back; the others are the calling thread's own.
+  #if arch(x86_64)
+    private static let refusedHere = [SYS_fork, SYS_vfork]
+    private static let inlineHere = [SYS_arch_prctl, SYS_ioperm, SYS_iopl]
+  #else
+    private static let refusedHere: [CInt] = []
+    private static let inlineHere: [CInt] = []
+  #endif
 
   private static let ringNumbers = numbers([
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_fsync,
@@ -50,24 +61,30 @@ enum CallClass: Equatable {
   ])
 
   /// Never waiting, or belonging to the calling thread: credentials, signal mask, scheduling,
-  /// namespaces, `prctl`.
-  private static let inlineNumbers = numbers([
-    SYS_close, SYS_lseek, SYS_mmap, SYS_mprotect, SYS_munmap, SYS_brk, SYS_mremap, SYS_madvise, SYS_dup, SYS_dup3,
-    SYS_pipe2, SYS_socket, SYS_socketpair, SYS_bind, SYS_listen, SYS_shutdown, SYS_getsockname, SYS_getpeername,
-    SYS_setsockopt, SYS_getsockopt, SYS_eventfd2, SYS_epoll_create1, SYS_epoll_ctl, SYS_timerfd_create,
-    SYS_timerfd_settime, SYS_timerfd_gettime, SYS_signalfd4, SYS_memfd_create, SYS_inotify_init1,
-    SYS_clock_gettime, SYS_clock_getres, SYS_clock_settime, SYS_gettimeofday, SYS_times, SYS_uname, SYS_sysinfo,
-    SYS_getrandom, SYS_umask, SYS_getpid, SYS_getppid, SYS_gettid, SYS_getpgid, SYS_setpgid, SYS_getsid, SYS_setsid,
-    SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_setuid,
-    SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_setfsuid, SYS_setfsgid,
-    SYS_capget, SYS_capset, SYS_prctl, SYS_seccomp, SYS_personality, SYS_unshare, SYS_setns, SYS_keyctl,
-    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigpending, SYS_sigaltstack, SYS_kill, SYS_tkill, SYS_tgkill,
-    SYS_getitimer, SYS_setitimer, SYS_timer_create, SYS_timer_settime, SYS_timer_gettime, SYS_timer_delete,
-    SYS_sched_yield, SYS_sched_setaffinity, SYS_sched_getaffinity, SYS_sched_setscheduler, SYS_sched_getscheduler,
-    SYS_sched_setparam, SYS_sched_getparam, SYS_sched_setattr, SYS_sched_getattr, SYS_getpriority, SYS_setpriority,
-    SYS_ioprio_set, SYS_ioprio_get, SYS_getcpu, SYS_getrusage, SYS_getrlimit, SYS_prlimit64, SYS_set_mempolicy,
-    SYS_get_mempolicy, SYS_membarrier,
-  ])
+  /// namespaces, sandboxes, `prctl`.
+  private static let inlineNumbers = numbers(
+    [
+      SYS_close, SYS_lseek, SYS_mmap, SYS_mprotect, SYS_munmap, SYS_brk, SYS_mremap, SYS_madvise, SYS_dup, SYS_dup3,
+      SYS_pipe2, SYS_socket, SYS_socketpair, SYS_bind, SYS_listen, SYS_shutdown, SYS_getsockname, SYS_getpeername,
+      SYS_setsockopt, SYS_getsockopt, SYS_eventfd2, SYS_epoll_create1, SYS_epoll_ctl, SYS_timerfd_create,
+      SYS_timerfd_settime, SYS_timerfd_gettime, SYS_signalfd4, SYS_memfd_create, SYS_inotify_init1,
+      SYS_clock_gettime, SYS_clock_getres, SYS_clock_settime, SYS_gettimeofday, SYS_times, SYS_uname, SYS_sysinfo,
+      SYS_getrandom, SYS_umask, SYS_getpid, SYS_getppid, SYS_gettid, SYS_getpgid, SYS_setpgid, SYS_getsid, SYS_setsid,
+      SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_setuid,
+      SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_setfsuid, SYS_setfsgid,
+      SYS_capget, SYS_capset, SYS_prctl, SYS_seccomp, SYS_personality, SYS_unshare, SYS_setns, SYS_keyctl,
+      SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigpending, SYS_sigaltstack, SYS_kill, SYS_tkill, SYS_tgkill,
+      SYS_getitimer, SYS_setitimer, SYS_timer_create, SYS_timer_settime, SYS_timer_gettime, SYS_timer_delete,
+      SYS_sched_yield, SYS_sched_setaffinity, SYS_sched_getaffinity, SYS_sched_setscheduler, SYS_sched_getscheduler,
+      SYS_sched_setparam, SYS_sched_getparam, SYS_sched_setattr, SYS_sched_getattr, SYS_getpriority, SYS_setpriority,
+      SYS_ioprio_set, SYS_ioprio_get, SYS_getcpu, SYS_getrusage, SYS_getrlimit, SYS_prlimit64, SYS_set_mempolicy,
+      SYS_get_mempolicy, SYS_membarrier, SYS_sched_rr_get_interval, SYS_perf_event_open, landlockRestrictSelf,
+      lsmSetSelfAttr,
+    ] + inlineHere)
+
+  // Newer than some of the headers that this is built with; the same on every architecture.
+  private static let landlockRestrictSelf: CInt = 446
+  private static let lsmSetSelfAttr: CInt = 460
 
   private static func numbers(_ list: [CInt]) -> Set<Int> { Set(list.map(Int.init)) }
 }
