@@ -42,6 +42,32 @@ import Testing
     #expect(values == Array(repeating: 100, count: 20))
   }
 
+  /// The three modes besides to-nearest, which is 0: <fenv.h> has each twice for Swift.
+  #if arch(x86_64)
+    private static let roundings: [CInt] = [0x400, 0x800, 0xc00]
+  #else
+    private static let roundings: [CInt] = [0x40_0000, 0x80_0000, 0xc0_0000]
+  #endif
+
+  @Test func roundingBelongsToTheFibril() throws {
+    let seen = try onTask { task in
+      final class Seen { var modes: [CInt] = [] }
+      let seen = Seen()
+      for mode in Self.roundings {
+        try task.spawn {
+          seen.modes.append(fegetround())
+          fesetround(mode)
+          Fibril.yield()
+          seen.modes.append(fegetround())
+        }
+      }
+      task.joinAll()
+      return seen.modes + [fegetround()]
+    }
+    // Each starts with the task's; and the task's own is in the end as it was.
+    #expect(seen == [0, 0, 0] + Self.roundings + [0])
+  }
+
   @Test func floatingPointRegistersSurvive() throws {
     let sums = try onTask { task in
       final class Sums { var values: [Double] = [] }

@@ -26,6 +26,39 @@ static inline int *fibril_errno_location(void)
 	return &errno;
 }
 
+/*
+ * How floating-point arithmetic rounds and traps, which a function leaves as it found it: MXCSR (its
+ * sticky flags not counted) and the x87 control word, or FPCR. Written only where it differs.
+ */
+static inline uint64_t fibril_float_control(void)
+{
+#if defined(__x86_64__)
+	uint32_t mxcsr;
+	uint16_t x87;
+	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+	__asm__ volatile("fnstcw %0" : "=m"(x87));
+	return (uint64_t)x87 << 32 | (mxcsr & ~0x3fu);
+#elif defined(__aarch64__)
+	uint64_t fpcr;
+	__asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+	return fpcr;
+#endif
+}
+
+static inline void fibril_float_control_set(uint64_t control)
+{
+	if (__builtin_expect(fibril_float_control() == control, 1))
+		return;
+#if defined(__x86_64__)
+	uint32_t mxcsr = (uint32_t)control;
+	uint16_t x87 = (uint16_t)(control >> 32);
+	__asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+	__asm__ volatile("fldcw %0" : : "m"(x87));
+#elif defined(__aarch64__)
+	__asm__ volatile("msr fpcr, %0" : : "r"(control));
+#endif
+}
+
 /* The calling thread: its id, its name in /proc, the bounds of its own stack (false: they can not be told). */
 uint32_t fibril_thread_id(void) __attribute__((visibility("hidden")));
 void fibril_thread_set_name(const char *name) __attribute__((visibility("hidden")));

@@ -111,6 +111,7 @@ extension Ref<fibril_entry> {
 private func runFibril(_ argument: UnsafeMutableRawPointer?) {
   let task = requireTask()
   task.arrive()
+  fibril_float_control_set(task.pointee.floatControl)
   let entry = unsafe EntryRef(argument!.assumingMemoryBound(to: fibril_entry.self))
   runBody(entry)
   task.teardown()

@@ -65,10 +65,12 @@ extension TaskRef {
   }
 
   /// Per-call state that lives in the thread and belongs to the fibril: it waits on the fibril's own
-  /// stack. errno; and Swift's set of open accesses, whose nodes lie on that same stack.
+  /// stack. errno; how floating-point arithmetic rounds; and Swift's set of open accesses, whose nodes
+  /// lie on that same stack.
   @inline(__always)
   private func carryingPerCallState(_ body: () -> Void) {
     let savedErrno = unsafe pointee.errno.pointee
+    let floatControl = fibril_float_control()
     if let head = unsafe pointee.exclusivityHead {
       let accesses = unsafe head.pointee
       if unsafe accesses != nil { unsafe head.pointee = nil }
@@ -83,6 +85,7 @@ extension TaskRef {
         unsafe swift_task_enterThreadLocalContext(state)
       }
     }
+    fibril_float_control_set(floatControl)
     unsafe pointee.errno.pointee = savedErrno
   }
 

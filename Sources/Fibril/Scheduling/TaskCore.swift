@@ -12,6 +12,8 @@ internal import CFibrilContract
   /// Head of Swift's list of open accesses in this thread; nil: to be switched by the library's calls.
   let exclusivityHead: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
   let errno: UnsafeMutablePointer<CInt>
+  /// With what rounding and traps each fibril starts: the thread's when it became a task.
+  let floatControl: UInt64
 
   /// The fibril that runs, or ran last before the task went to sleep.
   var running: EntryRef

@@ -22,7 +22,8 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
     unsafe task.pointer.initialize(
       to: TaskCore(
         slot: slot, id: id, threadID: slot.pointee.tid, root: root, buffer: fibril_buffer_acquire(id),
-        exclusivityHead: fibril_exclusivity_head(), errno: fibril_errno_location(), running: root,
+        exclusivityHead: fibril_exclusivity_head(), errno: fibril_errno_location(),
+        floatControl: fibril_float_control(), running: root,
         idleStackPointer: fibril_context_prepare(idleStack.high, idle, nil), entries: entries, stacks: stacks,
         inlineCalls: InlineCalls(runsFileCallsInline: options.runsFileCallsInline), mailbox: mailbox))
     slot.pointee.buffer = UInt64(UInt(bitPattern: unsafe task.pointee.buffer))
