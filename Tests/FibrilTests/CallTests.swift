@@ -185,21 +185,6 @@ import Testing
     #expect(cookies.count == count && Set(cookies).count == count)
   }
 
-  @Test(arguments: Way.allCases) func theEndOfATaskWaitsForItsCalls(_ way: Way) throws {
-    let counts = try onThread {
-      let pipe = TestPipe()
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
-      defer { unsafe buffer.deallocate() }
-      let writer: TestThread<Void>
-      do {
-        let task = try FibrilTask(options: way.options)
-        unsafe try Asys.submit(.read(pipe.reading, into: buffer))
-        writer = try TestThread {
-          usleep(3000)
-          pipe.write("late")
-        }
-        _ = task.id
-      }
   @Test func severalMayWaitForAllThereIs() throws {
     let collected = try onTask { task in
       let log = SchedulingTests.Log()
@@ -220,27 +205,27 @@ import Testing
     #expect(collected == 10)
   }
 
+  @Test(arguments: Way.allCases) func theEndOfATaskWaitsForItsCalls(_ way: Way) throws {
+    let counts = try onThread {
+      let pipe = TestPipe()
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
+      defer { unsafe buffer.deallocate() }
+      let writer: TestThread<Void>
+      do {
+        let task = try FibrilTask(options: way.options)
+        unsafe try Asys.submit(.read(pipe.reading, into: buffer))
+        writer = try TestThread {
+          usleep(3000)
+          pipe.write("late")
+        }
+        _ = task.id
+      }
       try writer.join()
       return unsafe String(decoding: buffer.prefix(4), as: UTF8.self)
     }
     #expect(counts == "late")
   }
 
-  @Test func yieldersDoNotStarveCalls() throws {
-    let turns = try onTask { task in
-      final class Flag { var done = false; var turns = 0 }
-      let flag = Flag()
-      try task.spawn {
-        Fibril.sleep(for: .milliseconds(1))
-        flag.done = true
-      }
-      for _ in 0..<2 {
-        try task.spawn {
-          while !flag.done {
-            flag.turns += 1
-            Fibril.yield()
-          }
-        }
   /// Each ends when it has spawned the next, so somebody is always runnable and nobody ever blocks.
   @Test func successorsDoNotStarveCalls() throws {
     let generations = try onTask { task in
@@ -261,6 +246,21 @@ import Testing
     #expect(generations > 0)
   }
 
+  @Test func yieldersDoNotStarveCalls() throws {
+    let turns = try onTask { task in
+      final class Flag { var done = false; var turns = 0 }
+      let flag = Flag()
+      try task.spawn {
+        Fibril.sleep(for: .milliseconds(1))
+        flag.done = true
+      }
+      for _ in 0..<2 {
+        try task.spawn {
+          while !flag.done {
+            flag.turns += 1
+            Fibril.yield()
+          }
+        }
       }
       task.joinAll()
       return flag.turns

@@ -9,7 +9,7 @@ extension TaskRef {
   /// Submits a call; its completion can be collected later. Never blocks.
   func submit(_ call: SystemCall) throws(FibrilError) {
     let parent = pointee.running.pointee.id
-    switch pointee.inlineCalls.choose(call.number.rawValue) {
+    switch plan(call) {
     case .inline, .watched:
       let id = announceCall(call, id: takeID(), parent: parent)
       complete(id, cookie: call.cookie, result: runInline(call))
@@ -34,7 +34,7 @@ extension TaskRef {
   func call(
     _ call: SystemCall, reason: fibril_reason = FIBRIL_REASON_CALL, object: UInt64? = nil, deadline: UInt64 = 0
   ) -> Int64 {
-    switch pointee.inlineCalls.choose(call.number.rawValue) {
+    switch plan(call) {
     case .inline, .watched: return runInline(call)
     case .refused: return -Int64(EOPNOTSUPP)
     case .ring, .helper: break
@@ -43,6 +43,7 @@ extension TaskRef {
     let fibril = pointee.running
     fibril.pointee.arguments = call.arguments
     fibril.pointee.call = call.number.rawValue
+    fibril.pointee.result = 0
     start(call, in: fibril)
     if fibril.pointee.call >= 0 {
       block(reason: reason, object: object ?? UInt64(call.number.rawValue), deadline: deadline)
@@ -66,6 +67,12 @@ extension TaskRef {
       reason: FIBRIL_REASON_SLEEP, object: nanoseconds, deadline: deadline)
   }
 
+  /// How the call is to run; never `.watched`.
+  private func plan(_ call: SystemCall) -> CallClass {
+    let plan = pointee.inlineCalls.choose(call.number.rawValue)
+    return plan == .ring && pointee.ring != nil && RingOperation.refusesToWait(call) ? .inline : plan
+  }
+
   private func runInline(_ call: SystemCall) -> Int64 {
     pointee.inlineCalls.run(call, stalls: &pointee.slot.pointee.counts.inline_stalls)
   }
@@ -85,6 +92,18 @@ extension TaskRef {
       pointee.slot.pointee.counts.inline_stalls += 1
       finishCall(entry, result: runInline(call))
     }
+  }
+
+  /// io_uring has ended its operation for the call in `entry`: starts another for the rest of a write
+  /// that was cut short, or finishes the call.
+  func finishOperation(_ entry: EntryRef, result: Int64) {
+    let before = entry.pointee.result
+    guard result > 0, let rest = RingOperation(restOf: entry, done: UInt64(before + result)) else {
+      // What was written counts, and not why the rest was not.
+      return finishCall(entry, result: before > 0 ? before + max(result, 0) : result)
+    }
+    entry.pointee.result = before + result
+    pointee.ring!.add(rest, userData: entry.bits)
   }
 
   /// The call in `entry` is done: wakes the fibril that made it, or queues the completion.

@@ -10,6 +10,9 @@ struct RingOperation {
   var length: UInt32 = 0
   var flags: UInt32 = 0
 
+  /// `O_PATH`, the same on every architecture.
+  private static let pathOnly: Int32 = 0o10_000_000
+
   /// Reads and writes at the file's own position.
   private static let atPosition = UInt64.max
 
@@ -21,17 +24,23 @@ struct RingOperation {
     switch call.number.rawValue {
     case SYS_read where c <= Int32.max: self.init(IORING_OP_READ, descriptor, Self.atPosition, b, length)
     case SYS_write where c <= Int32.max: self.init(IORING_OP_WRITE, descriptor, Self.atPosition, b, length)
-    case SYS_pread64 where c <= Int32.max && Int64(bitPattern: d) >= 0:
+    case SYS_pread64 where c <= Int32.max && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
       self.init(IORING_OP_READ, descriptor, d, b, length)
-    case SYS_pwrite64 where c <= Int32.max && Int64(bitPattern: d) >= 0:
+    case SYS_pwrite64 where c <= Int32.max && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
       self.init(IORING_OP_WRITE, descriptor, d, b, length)
     case SYS_readv: self.init(IORING_OP_READV, descriptor, Self.atPosition, b, length)
-    case SYS_writev: self.init(IORING_OP_WRITEV, descriptor, Self.atPosition, b, length)
-    case SYS_preadv where Int64(bitPattern: d) >= 0: self.init(IORING_OP_READV, descriptor, d, b, length)
-    case SYS_pwritev where Int64(bitPattern: d) >= 0: self.init(IORING_OP_WRITEV, descriptor, d, b, length)
+    // Into a pipe or socket it could end early, and what is left of a vector is not easily told again.
+    case SYS_writev where Self.hasPosition(descriptor):
+      self.init(IORING_OP_WRITEV, descriptor, Self.atPosition, b, length)
+    case SYS_preadv where Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
+      self.init(IORING_OP_READV, descriptor, d, b, length)
+    case SYS_pwritev where Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
+      self.init(IORING_OP_WRITEV, descriptor, d, b, length)
     case SYS_fsync: self.init(IORING_OP_FSYNC, descriptor)
     case SYS_fdatasync: self.init(IORING_OP_FSYNC, descriptor, flags: UInt32(IORING_FSYNC_DATASYNC))
-    case SYS_openat:
+    // With O_NONBLOCK, which io_uring sets at its first try, a FIFO opens or fails at once; and without
+    // it all its few workers may wait for the other ends of FIFOs.
+    case SYS_openat where Int32(truncatingIfNeeded: c) & (O_DIRECTORY | Self.pathOnly | O_NONBLOCK) != 0:
       self.init(IORING_OP_OPENAT, descriptor, 0, b, UInt32(truncatingIfNeeded: d), flags: length)
     case SYS_statx:
       self.init(IORING_OP_STATX, descriptor, e, b, UInt32(truncatingIfNeeded: d), flags: length)
@@ -39,10 +48,10 @@ struct RingOperation {
     case SYS_accept4: self.init(IORING_OP_ACCEPT, descriptor, c, b, flags: UInt32(truncatingIfNeeded: d))
     case SYS_connect: self.init(IORING_OP_CONNECT, descriptor, c, b)
     case SYS_sendto where e == 0 && c <= Int32.max:
-      self.init(IORING_OP_SEND, descriptor, 0, b, length, flags: UInt32(truncatingIfNeeded: d))
+      self.init(IORING_OP_SEND, descriptor, 0, b, length, flags: Self.sendingAll(UInt32(truncatingIfNeeded: d)))
     case SYS_recvfrom where e == 0 && f == 0 && c <= Int32.max:
       self.init(IORING_OP_RECV, descriptor, 0, b, length, flags: UInt32(truncatingIfNeeded: d))
-    case SYS_sendmsg: self.init(IORING_OP_SENDMSG, descriptor, 0, b, 1, flags: length)
+    case SYS_sendmsg: self.init(IORING_OP_SENDMSG, descriptor, 0, b, 1, flags: Self.sendingAll(length))
     case SYS_recvmsg: self.init(IORING_OP_RECVMSG, descriptor, 0, b, 1, flags: length)
     // The kernel copies the time when it takes the entry. What is left of it is only told after an
     // interruption, which this operation does not know.
@@ -76,6 +85,39 @@ struct RingOperation {
     self.init(
       code: UInt8(operation.rawValue), descriptor: descriptor, offset: offset, address: address, length: length,
       flags: flags)
+  }
+
+  /// What is left of a `write(2)` of which `done` bytes are written. The bare call waits for room in a
+  /// pipe or socket until all is written; the operation ends with what there was room for.
+  init?(restOf entry: EntryRef, done: UInt64) {
+    guard entry.pointee.call == SYS_write, done < entry.pointee.arguments.2 else { return nil }
+    self.init(
+      IORING_OP_WRITE, Int32(truncatingIfNeeded: entry.pointee.arguments.0), Self.atPosition,
+      entry.pointee.arguments.1 + done, UInt32(truncatingIfNeeded: entry.pointee.arguments.2 - done))
+  }
+
+  /// Flags with which a send, like the bare call, goes on until all is sent.
+  private static func sendingAll(_ flags: UInt32) -> UInt32 {
+    flags & UInt32(MSG_DONTWAIT) == 0 ? flags | UInt32(MSG_WAITALL) : flags
+  }
+
+  /// Whether the file has a position: io_uring reads from a pipe or socket wherever it is told to, where
+  /// the bare call fails.
+  private static func hasPosition(_ descriptor: Int32) -> Bool {
+    fibril_system_call(
+      Int64(SYS_lseek), UInt64(bitPattern: Int64(descriptor)), 0, UInt64(SEEK_CUR), 0, 0, 0) != -Int64(ESPIPE)
+  }
+
+  /// Whether the call is about a descriptor whose calls do not wait (`O_NONBLOCK`). io_uring waits
+  /// nevertheless; so such a call is made in turn.
+  static func refusesToWait(_ call: SystemCall) -> Bool {
+    switch call.number.rawValue {
+    case SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_accept, SYS_accept4, SYS_connect, SYS_sendto, SYS_recvfrom,
+      SYS_sendmsg, SYS_recvmsg:
+      let flags = fibril_system_call(Int64(SYS_fcntl), call.arguments.0, UInt64(F_GETFL), 0, 0, 0, 0)
+      return flags >= 0 && flags & Int64(O_NONBLOCK) != 0
+    default: return false
+    }
   }
 
   /// What the call would have returned where the operation returns something else.

@@ -53,7 +53,7 @@ extension TaskRef {
         pointee.mailbox.answerKnock()
         pointee.ring!.watchMailbox(pointee.mailbox.descriptor, stillArmed: completion.more)
       } else if let entry = EntryRef(bits: completion.userData) {
-        finishCall(entry, result: Int64(completion.result))
+        finishOperation(entry, result: Int64(completion.result))
       }
     }
     takeInbound()
