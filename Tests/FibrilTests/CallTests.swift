@@ -127,6 +127,33 @@ import Testing
     #expect(results.count == 102 && results.allSatisfy { $0.result == 0 })
   }
 
+  /// The status that a helper has: opened by it, `thread-self` is the helper.
+  private static func helperStatus() throws -> String {
+    let descriptor = unsafe try "/proc/thread-self/status".withCString {
+      unsafe try Asys.call(.openat(AT_FDCWD, $0, flags: O_RDONLY | O_CLOEXEC))
+    }
+    defer { close(CInt(descriptor)) }
+    let text = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
+    defer { unsafe text.deallocate() }
+    let count = unsafe read(CInt(descriptor), text.baseAddress, text.count)
+    return unsafe String(decoding: text.prefix(max(0, count)), as: UTF8.self)
+  }
+
+  @Test(arguments: Way.allCases) func helpersFollowTheirTasksIdentity(_ way: Way) throws {
+    let statuses = try onTask(way.options) { _ in
+      let before = try Self.helperStatus()
+      #if arch(x86_64)
+        let prctl = SystemCall.Number(rawValue: 157)
+      #else
+        let prctl = SystemCall.Number(rawValue: 167)
+      #endif
+      try Asys.call(SystemCall(prctl, 38, 1))  // PR_SET_NO_NEW_PRIVS, of this thread alone
+      return [before, try Self.helperStatus()]
+    }
+    #expect(statuses.allSatisfy { $0.contains("Name:\tfibril-helper") })
+    #expect(statuses[1].contains("NoNewPrivs:\t1"))
+  }
+
   @Test func errorsAreNumbersInCompletionsAndThrownInFibrils() throws {
     let (completions, thrown) = try onTask { _ -> ([Completion], Int32) in
       try Asys.submit([.close(-1, cookie: 1), SystemCall(CallTests.exit, cookie: 2)])

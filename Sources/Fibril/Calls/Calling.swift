@@ -13,6 +13,9 @@ extension TaskRef {
     case .inline, .watched:
       let id = announceCall(call, id: takeID(), parent: parent)
       complete(id, cookie: call.cookie, result: runInline(call))
+    case .identity:
+      let id = announceCall(call, id: takeID(), parent: parent)
+      complete(id, cookie: call.cookie, result: changeIdentity(call))
     case .refused:
       let id = announceCall(call, id: takeID(), parent: parent)
       complete(id, cookie: call.cookie, result: -Int64(EOPNOTSUPP))
@@ -36,6 +39,7 @@ extension TaskRef {
   ) -> Int64 {
     switch plan(call) {
     case .inline, .watched: return runInline(call)
+    case .identity: return changeIdentity(call)
     case .refused: return -Int64(EOPNOTSUPP)
     case .ring, .helper: break
     }
@@ -75,6 +79,15 @@ extension TaskRef {
 
   private func runInline(_ call: SystemCall) -> Int64 {
     pointee.inlineCalls.run(call, stalls: &pointee.slot.pointee.counts.inline_stalls)
+  }
+
+  /// Runs a call that changes what helpers inherit; from here on there are new ones.
+  private func changeIdentity(_ call: SystemCall) -> Int64 {
+    let result = runInline(call)
+    pointee.helpers?.retire()
+    pointee.helpers = nil
+    (pointee.slot.pointee.helpers, pointee.slot.pointee.helper_queue) = (0, 0)
+    return result
   }
 
   /// Hands the call in `entry` to the kernel or to a helper.

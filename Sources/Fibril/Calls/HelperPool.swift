@@ -4,7 +4,8 @@ internal import Glibc
 
 /// Threads that run bare system calls for one task, so that a call io_uring cannot do holds up
 /// nobody. They run no fibril and no Swift code of the user's; the first to be free takes the oldest
-/// call. The task's own thread creates them, so they inherit its identity.
+/// call. The task's own thread creates them, so they inherit its identity; after a change of that the
+/// task makes a new pool.
 @safe final class HelperPool: @unchecked Sendable {
   // Sendable: everything below the mutex is touched under it, the rest never changes.
   private let mailbox: UnsafeMutablePointer<fibril_mailbox>
@@ -63,6 +64,16 @@ internal import Glibc
     threads = []
   }
 
+  /// Lets the helpers end when they have run what was queued; nobody waits for them.
+  func retire() {
+    unsafe pthread_mutex_lock(mutex)
+    stopping = true
+    unsafe pthread_cond_broadcast(condition)
+    unsafe pthread_mutex_unlock(mutex)
+    for thread in threads { pthread_detach(thread) }
+    threads = []
+  }
+
   /// A new helper, with all signals blocked: signals are for the program's own threads.
   private func addThread() -> Bool {
     var attributes = pthread_attr_t()
@@ -75,13 +86,18 @@ internal import Glibc
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
     var thread = pthread_t()
+    // Held by each helper, which may outlive the task's use of the pool.
+    let itself = unsafe Unmanaged.passRetained(self)
     let error = unsafe pthread_create(
       &thread, &attributes,
       { argument in
-        unsafe Unmanaged<HelperPool>.fromOpaque(argument!).takeUnretainedValue().serve()
+        unsafe Unmanaged<HelperPool>.fromOpaque(argument!).takeRetainedValue().serve()
         return nil
-      }, Unmanaged.passUnretained(self).toOpaque())
-    guard error == 0 else { return false }
+      }, itself.toOpaque())
+    guard error == 0 else {
+      unsafe itself.release()
+      return false
+    }
     threads.append(thread)
     return true
   }
