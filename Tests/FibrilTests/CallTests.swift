@@ -44,6 +44,20 @@ import Testing
     #expect(counts.submits == 1 && counts.teardowns == 1 && counts.blocks == 2 && counts.wakes == 2)
   }
 
+  /// The thread does nothing for the call after it has submitted it: the bare read would wait for ever.
+  @Test(arguments: Way.allCases) func aSubmittedCallIsOnItsWay(_ way: Way) throws {
+    let text = try onTask(way.options) { _ in
+      let pipe = TestPipe()
+      let word: StaticString = "started"
+      unsafe try Asys.submit(
+        .write(pipe.writing, from: UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)))
+      var bytes = [UInt8](repeating: 0, count: 16)
+      let count = unsafe read(pipe.reading, &bytes, bytes.count)
+      return String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+    #expect(text == "started")
+  }
+
   @Test(arguments: Way.allCases) func completionsComeInTheOrderOfTheirEnds(_ way: Way) throws {
     let order = try onTask(way.options) { task in
       let pipes = (0..<3).map { _ in TestPipe() }

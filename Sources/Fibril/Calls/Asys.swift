@@ -2,19 +2,23 @@
 /// later; or, inside a fibril, make a call that blocks the fibril and never the task.
 public enum Asys {
   /// Submits calls. Never blocks. A call that does not block is run in turn, before this returns;
-  /// another one runs on while this fibril goes on.
+  /// another one is on its way when this returns, and runs on while this fibril goes on. Many calls
+  /// at once take the kernel's notice once.
   ///
   /// What the calls' arguments point to must stay where it is until their completions have been
   /// collected.
   /// - Throws: `FibrilError` for want of memory; the calls before the one at fault are submitted.
   public static func submit(_ calls: some Sequence<SystemCall>) throws(FibrilError) {
     let task = requireTask()
+    defer { task.startSubmitted() }
     for call in calls { try task.submit(call) }
   }
 
   /// Submits one call.
   public static func submit(_ call: SystemCall) throws(FibrilError) {
-    try requireTask().submit(call)
+    let task = requireTask()
+    defer { task.startSubmitted() }
+    try task.submit(call)
   }
 
   /// Calls that were submitted on this task and are not finished.

@@ -92,6 +92,8 @@ internal import Glibc
   /// Whether a look at the completions could be worth a system call.
   var hasWork: Bool { unsubmitted > 0 || inFlight > 0 }
 
+  var hasUnsubmitted: Bool { unsubmitted > 0 }
+
   /// Polls the mailbox's eventfd, again and again.
   mutating func watchMailbox(_ mailbox: CInt, stillArmed: Bool) {
     guard !stillArmed else { return }

@@ -49,6 +49,11 @@ extension TaskRef {
   func harvest() {
     pointee.switchesUntilHarvest = TaskCore.switchesBetweenHarvests
     while pointee.ring != nil, let completion = pointee.ring!.popCompletion() {
+  /// Tells the kernel at once of what has been submitted.
+  func startSubmitted() {
+    if pointee.ring != nil, pointee.ring!.hasUnsubmitted { pointee.ring!.submit(waitFor: 0) }
+  }
+
       if completion.userData == Ring.mailboxTag {
         pointee.mailbox.answerKnock()
         pointee.ring!.watchMailbox(pointee.mailbox.descriptor, stillArmed: completion.more)
