@@ -22,12 +22,12 @@ extension TaskRef {
   func sleepInKernel() {
     unsafe fibril_emit_before_sleep(pointee.buffer)
     pointee.mailbox.announceSleep()
-    if pointee.mailbox.isEmpty {
-      if pointee.ring != nil {
-        pointee.ring!.submit(waitFor: 1)
-      } else {
-        pointee.mailbox.waitForKnock()
-      }
+    let mayWait = pointee.mailbox.isEmpty
+    if pointee.ring != nil {
+      // Also with mail: wakes that never cease must not keep the kernel's completions waiting.
+      pointee.ring!.submit(waitFor: mayWait ? 1 : 0)
+    } else if mayWait {
+      pointee.mailbox.waitForKnock()
     }
     pointee.mailbox.announceAwake()
     harvest()
@@ -36,24 +36,28 @@ extension TaskRef {
   @inline(__always)
   func harvestIfDue() {
     pointee.switchesUntilHarvest -= 1
-    if pointee.switchesUntilHarvest <= 0 || pointee.mailbox.hasWakes { harvestSoon() }
+    if pointee.switchesUntilHarvest <= 0 {
+      harvestNow()
+    } else if pointee.mailbox.hasWakes {
+      takeInbound()  // without a system call, so that fibrils of one task wake each other cheaply
+    }
   }
 
   @inline(never)
-  private func harvestSoon() {
+  private func harvestNow() {
     if pointee.ring != nil, pointee.ring!.hasWork { pointee.ring!.submit(waitFor: 0) }
     harvest()
+  }
+
+  /// Tells the kernel at once of what has been submitted.
+  func startSubmitted() {
+    if pointee.ring != nil, pointee.ring!.hasUnsubmitted { pointee.ring!.submit(waitFor: 0) }
   }
 
   /// Takes in completed calls and the wakes and results that other threads have left.
   func harvest() {
     pointee.switchesUntilHarvest = TaskCore.switchesBetweenHarvests
     while pointee.ring != nil, let completion = pointee.ring!.popCompletion() {
-  /// Tells the kernel at once of what has been submitted.
-  func startSubmitted() {
-    if pointee.ring != nil, pointee.ring!.hasUnsubmitted { pointee.ring!.submit(waitFor: 0) }
-  }
-
       if completion.userData == Ring.mailboxTag {
         pointee.mailbox.answerKnock()
         pointee.ring!.watchMailbox(pointee.mailbox.descriptor, stillArmed: completion.more)
