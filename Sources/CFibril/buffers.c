@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "fibril_probes.h"
+#include "fibril_thread.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -122,32 +123,70 @@ static void keep_names_private(uint32_t name_count)
  * same addresses, in which only the task of the thread that forked goes on. (A vfork child shares
  * its parent's memory and must emit nothing.)
  */
+static uint32_t forking_thread;
+
 static void before_fork(void)
 {
+	fibril_registry_lock();
 	pthread_mutex_lock(&lock);
+	forking_thread = fibril_thread_id();
 }
 
 static void after_fork_in_parent(void)
 {
 	pthread_mutex_unlock(&lock);
+	fibril_registry_unlock();
+}
+
+/* The records of the task's new buffer are counted from 0. */
+static void count_from_zero(struct fibril_task_slot *slot)
+{
+	const uint64_t *chunks = (const uint64_t *)slot->chunks;
+
+	for (uint32_t i = 0; i < slot->chunk_count; i++) {
+		struct fibril_entry *entries = (struct fibril_entry *)chunks[i];
+		for (uint32_t k = 0; k < slot->chunk_entries; k++)
+			entries[k].next_number = 0;
+	}
+}
+
+/*
+ * The threads of the other tasks are not in the child. Their slots are not used again: what belongs
+ * to them, like the eventfd, is shared with the parent.
+ */
+static void keep_own_task_only(void)
+{
+	struct fibril_task_slot *slots = (struct fibril_task_slot *)fibril_root.tasks;
+
+	for (uint32_t i = 0; i < fibril_root.task_slots; i++) {
+		if (slots[i].tid == forking_thread && slots[i].task) {
+			slots[i].tid = fibril_thread_id();
+			count_from_zero(&slots[i]);
+		} else {
+			slots[i].task = 0;
+			slots[i].tid = forking_thread;
+		}
+	}
 }
 
 static void after_fork_in_child(void)
 {
 	pthread_mutex_init(&lock, NULL);
-	if (file < 0)
-		return;
-	close(file);
+	fibril_registry_unlock();
 	ident = new_ident();
 	fibril_root.ident = ident;
 	fibril_root.pid = (uint32_t)getpid();
+	keep_own_task_only();
+	if (file < 0)
+		return;
+	close(file);
 	uint32_t name_count = fibril_root.name_count;
 	bool own_file = open_file(names, name_count) && map_names();
 	if (!own_file)
 		keep_names_private(name_count);
 	for (uint32_t i = 0; i < count; i++) {
 		struct fibril_buffer *buffer = buffers[i];
-		uint64_t task = buffer->task;
+		uint64_t task = buffer->tid == forking_thread ? buffer->task : 0;
 		void *at = mmap(buffer, FIBRIL_BUFFER_BYTES, PROT_READ | PROT_WRITE,
 				own_file ? MAP_SHARED | MAP_FIXED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 				own_file ? file : -1, own_file ? offset_of(i) : 0);

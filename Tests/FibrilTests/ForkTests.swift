@@ -1,0 +1,68 @@
+import Fibril
+import Glibc
+import Testing
+
+@Suite struct ForkTests {
+  /// `fork(2)`, which Swift does not offer.
+  private static func fork() -> pid_t {
+    typealias Fork = @convention(c) () -> pid_t
+    return unsafe unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)()
+  }
+
+  /// How many buffers of this process's file belong to a task.
+  private static func liveBuffers() -> Int {
+    for descriptor in CInt(3)..<1024 {
+      var link = [CChar](repeating: 0, count: 64)
+      let path = "/proc/self/fd/\(descriptor)"
+      guard unsafe readlink(path, &link, 63) > 0, unsafe strncmp(link, "/memfd:fibril-events", 20) == 0 else {
+        continue
+      }
+      // struct fibril_buffer_file: where the first buffer lies, and how far apart they are.
+      var layout: [UInt32] = [0, 0]
+      guard unsafe pread(descriptor, &layout, 8, 24) == 8 else { return -1 }
+      var task: UInt64 = 0
+      var live = 0
+      var offset = off_t(layout[0])
+      while unsafe pread(descriptor, &task, 8, offset + 16) == 8 {
+        live += task == 0 ? 0 : 1
+        offset += off_t(layout[1])
+      }
+      return live
+    }
+    return -1
+  }
+
+  @Test func aChildHasTheTaskThatForkedAlone() throws {
+    let ready = TestPipe()
+    let done = (0..<3).map { _ in TestPipe() }
+    let others = try done.map { done in
+      try TestThread {
+        let task = try FibrilTask()
+        ready.write(".")
+        try task.spawn { _ = try? done.readByCall() }
+        task.joinAll()
+      }
+    }
+    for _ in others {
+      var byte: UInt8 = 0
+      _ = unsafe read(ready.reading, &byte, 1)
+    }
+    let (here, status) = try onTask { task in
+      let here = Self.liveBuffers()
+      let child = Self.fork()
+      if child == 0 {
+        // Takes the locks that other threads may have held.
+        let fibril = try? task.spawn(name: "child \(getpid())") {}
+        fibril?.join()
+        _exit(CInt(truncatingIfNeeded: Self.liveBuffers()))
+      }
+      var status: CInt = 0
+      unsafe waitpid(child, &status, 0)
+      return (here, status)
+    }
+    for pipe in done { pipe.write(".") }
+    for other in others { try other.join() }
+    #expect(here > 1)
+    #expect(status == 1 << 8)
+  }
+}
