@@ -123,11 +123,14 @@ extension TaskRef {
   func finishCall(_ entry: EntryRef, result: Int64) {
     let result = RingOperation.resultOfCall(entry.pointee.call, result)
     let waker = Waker(time: fibril_ticks())
-    entry.pointee.flags &= ~EntryFlag.helper
     guard entry.pointee.flags & EntryFlag.call != 0 else {
+      // It runs still if no helper could be had.
+      let isBlocked = entry.pointee.state == FibrilStateNumber.blocked
+      if isBlocked { beginWake(entry) }
+      entry.pointee.flags &= ~EntryFlag.helper
       entry.pointee.result = result
       entry.pointee.call = -1
-      if entry.pointee.state == FibrilStateNumber.blocked { wake(entry, by: waker) }
+      if isBlocked { finishWake(entry, by: waker) }
       return
     }
     let id = entry.pointee.id

@@ -38,8 +38,20 @@ extension TaskRef {
 
   /// Puts a blocked fibril of this task into the run queue.
   func wake(_ entry: EntryRef, by waker: Waker) {
+    beginWake(entry)
+    finishWake(entry, by: waker)
+  }
+
+  /// From here until `finishWake` the caller may change what the entry says besides: a reader takes
+  /// all of it or nothing.
+  @inline(__always)
+  func beginWake(_ entry: EntryRef) {
     entry.pointee.sequence &+= 1
     fibril_store_barrier()
+  }
+
+  @inline(__always)
+  func finishWake(_ entry: EntryRef, by waker: Waker) {
     noteWoken(entry, by: waker)
     entry.pointee.state = FibrilStateNumber.runnable
     fibril_store_barrier()
