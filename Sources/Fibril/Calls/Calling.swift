@@ -9,7 +9,8 @@ extension TaskRef {
   /// Submits a call; its completion can be collected later. Never blocks.
   func submit(_ call: SystemCall) throws(FibrilError) {
     let parent = pointee.running.pointee.id
-    switch plan(call) {
+    let plan = plan(for: call)
+    switch plan {
     case .inline, .watched:
       let id = announceCall(call, id: takeID(), parent: parent)
       complete(id, cookie: call.cookie, result: runInline(call))
@@ -29,7 +30,7 @@ extension TaskRef {
       pointee.pendingCalls += 1
       unsafe fibril_emit_block(
         pointee.buffer, pointee.id, now, entry.pointee.id, FIBRIL_REASON_CALL.rawValue, UInt64(call.number.rawValue), 0)
-      start(call, in: entry)
+      start(call, in: entry, plan)
     }
   }
 
@@ -37,7 +38,8 @@ extension TaskRef {
   func call(
     _ call: SystemCall, reason: fibril_reason = FIBRIL_REASON_CALL, object: UInt64? = nil, deadline: UInt64 = 0
   ) -> Int64 {
-    switch plan(call) {
+    let plan = plan(for: call)
+    switch plan {
     case .inline, .watched: return runInline(call)
     case .identity: return changeIdentity(call)
     case .refused: return -Int64(EOPNOTSUPP)
@@ -48,7 +50,7 @@ extension TaskRef {
     fibril.pointee.arguments = call.arguments
     fibril.pointee.call = call.number.rawValue
     fibril.pointee.result = 0
-    start(call, in: fibril)
+    start(call, in: fibril, plan)
     if fibril.pointee.call >= 0 {
       block(reason: reason, object: object ?? UInt64(call.number.rawValue), deadline: deadline)
     }
@@ -72,9 +74,25 @@ extension TaskRef {
   }
 
   /// How the call is to run; never `.watched`.
-  private func plan(_ call: SystemCall) -> CallClass {
+  private func plan(for call: SystemCall) -> CallClass {
     let plan = pointee.inlineCalls.choose(call.number.rawValue)
-    return plan == .ring && pointee.ring != nil && RingOperation.refusesToWait(call) ? .inline : plan
+    guard plan == .ring, pointee.ring != nil else { return plan }
+    if RingOperation.refusesToWait(call) { return .inline }
+    return call.number == .openat && opensSomethingThatWaits(call) ? .helper : plan
+  }
+
+  /// Whether an open may have to wait for another party, as for the other end of a FIFO. io_uring first
+  /// tries with O_NONBLOCK, which opens a FIFO or fails; and its workers are too few to wait in.
+  private func opensSomethingThatWaits(_ call: SystemCall) -> Bool {
+    guard !RingOperation.opensAtOnce(call) else { return false }
+    let look = SystemCall.Number.newfstatat
+    guard pointee.inlineCalls.choose(look.rawValue) == .inline else { return true }
+    var status = stat()
+    let result = unsafe withUnsafeMutablePointer(to: &status) { status in
+      runInline(SystemCall(look, call.arguments.0, call.arguments.1, UInt64(UInt(bitPattern: status))))
+    }
+    // What is not there is made as a file, or not at all.
+    return result == 0 && status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFDIR
   }
 
   private func runInline(_ call: SystemCall) -> Int64 {
@@ -91,8 +109,8 @@ extension TaskRef {
   }
 
   /// Hands the call in `entry` to the kernel or to a helper.
-  private func start(_ call: SystemCall, in entry: EntryRef) {
-    if pointee.ring != nil, let operation = RingOperation(call) {
+  private func start(_ call: SystemCall, in entry: EntryRef, _ plan: CallClass) {
+    if plan == .ring, pointee.ring != nil, let operation = RingOperation(call) {
       pointee.ring!.add(operation, userData: entry.bits)
       return
     }

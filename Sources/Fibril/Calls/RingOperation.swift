@@ -38,9 +38,7 @@ struct RingOperation {
       self.init(IORING_OP_WRITEV, descriptor, d, b, length)
     case SYS_fsync: self.init(IORING_OP_FSYNC, descriptor)
     case SYS_fdatasync: self.init(IORING_OP_FSYNC, descriptor, flags: UInt32(IORING_FSYNC_DATASYNC))
-    // With O_NONBLOCK, which io_uring sets at its first try, a FIFO opens or fails at once; and without
-    // it all its few workers may wait for the other ends of FIFOs.
-    case SYS_openat where Int32(truncatingIfNeeded: c) & (O_DIRECTORY | Self.pathOnly | O_NONBLOCK) != 0:
+    case SYS_openat:
       self.init(IORING_OP_OPENAT, descriptor, 0, b, UInt32(truncatingIfNeeded: d), flags: length)
     case SYS_statx:
       self.init(IORING_OP_STATX, descriptor, e, b, UInt32(truncatingIfNeeded: d), flags: length)
@@ -118,6 +116,11 @@ struct RingOperation {
       return flags >= 0 && flags & Int64(O_NONBLOCK) != 0
     default: return false
     }
+  }
+
+  /// Whether the flags of an open say that it waits for no other party, whatever is opened.
+  static func opensAtOnce(_ call: SystemCall) -> Bool {
+    Int32(truncatingIfNeeded: call.arguments.2) & (O_DIRECTORY | pathOnly | O_NONBLOCK) != 0
   }
 
   /// What the call would have returned where the operation returns something else.
