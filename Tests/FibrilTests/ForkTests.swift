@@ -65,4 +65,37 @@ import Testing
     #expect(here > 1)
     #expect(status == 1 << 8)
   }
+
+  /// The child's fibrils go on: sleepers sleep on, pending calls are cancelled, new ones work.
+  @Test(arguments: Way.allCases) func aChildGoesOnByItself(_ way: Way) throws {
+    let (status, text, counts) = try onTask(way.options) { task in
+      let parentsPipe = TestPipe()
+      let childsPipe = TestPipe()
+      final class Seen { var text = ""; var woke = 0 }
+      let seen = Seen()
+      try task.spawn { seen.text = (try? parentsPipe.readByCall()) ?? "cancelled" }
+      try task.spawn {
+        Fibril.sleep(for: .milliseconds(20))
+        seen.woke += 1
+      }
+      Fibril.yield()
+      let child = Self.fork()
+      if child == 0 {
+        Fibril.sleep(for: .milliseconds(1))
+        childsPipe.write("new")
+        let new = try? childsPipe.readByCall()
+        task.joinAll()
+        // _exit, not exit: the parent's test runner would be finished twice.
+        _exit(seen.text == "cancelled" && seen.woke == 1 && new == "new" ? 0 : 1)
+      }
+      var status: CInt = 0
+      unsafe waitpid(child, &status, 0)
+      parentsPipe.write("kept")
+      task.joinAll()
+      return (status, seen.text + "\(seen.woke)", task.counts)
+    }
+    #expect(status == 0)
+    #expect(text == "kept1")
+    #expect(counts.blocks == counts.wakes)
+  }
 }

@@ -66,15 +66,19 @@ extension TaskRef {
     fibril.pointee.arguments.4 = deadline / 1_000_000_000
     fibril.pointee.arguments.5 = deadline % 1_000_000_000
     let time = fibril.bits + UInt64(timeOffset)
-    _ = call(
-      SystemCall(
-        SystemCall.Number(rawValue: Int32(SYS_clock_nanosleep)), UInt64(CLOCK_MONOTONIC), UInt64(TIMER_ABSTIME), time,
-        0, fibril.pointee.arguments.4, fibril.pointee.arguments.5),
-      reason: FIBRIL_REASON_SLEEP, object: nanoseconds, deadline: deadline)
+    var result: Int64
+    repeat {
+      result = call(
+        SystemCall(
+          SystemCall.Number(rawValue: Int32(SYS_clock_nanosleep)), UInt64(CLOCK_MONOTONIC), UInt64(TIMER_ABSTIME),
+          time, 0, fibril.pointee.arguments.4, fibril.pointee.arguments.5),
+        reason: FIBRIL_REASON_SLEEP, object: nanoseconds, deadline: deadline)
+    } while result == -Int64(ECANCELED)  // a forked child sleeps on
   }
 
   /// How the call is to run; never `.watched`.
   private func plan(for call: SystemCall) -> CallClass {
+    renewIfForked()
     let plan = pointee.inlineCalls.choose(call.number.rawValue)
     guard plan == .ring, pointee.ring != nil else { return plan }
     if RingOperation.refusesToWait(call) { return .inline }

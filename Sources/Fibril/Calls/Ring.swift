@@ -35,7 +35,8 @@ internal import Glibc
       parameters = io_uring_params()
       descriptor = Ring.setUp(&parameters)
     }
-    let needed = UInt32(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP)
+    // The last of them stands for Linux 5.17, which has every operation that RingOperation names.
+    let needed = UInt32(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_CQE_SKIP)
     guard descriptor >= 0 else { return nil }
     guard parameters.features & needed == needed else {
       Glibc.close(descriptor)

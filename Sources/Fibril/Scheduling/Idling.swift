@@ -20,6 +20,8 @@ func idle(_ argument: UnsafeMutableRawPointer?) {
 extension TaskRef {
   /// Sleeps until a call completes or somebody knocks, then takes in what there is.
   func sleepInKernel() {
+    renewIfForked()
+    guard pointee.slot.pointee.runnable == 0 else { return }
     unsafe fibril_emit_before_sleep(pointee.buffer)
     pointee.mailbox.announceSleep()
     let mayWait = pointee.mailbox.isEmpty
@@ -45,6 +47,7 @@ extension TaskRef {
 
   @inline(never)
   private func harvestNow() {
+    renewIfForked()
     if pointee.ring != nil, pointee.ring!.hasWork { pointee.ring!.submit(waitFor: 0) }
     harvest()
   }

@@ -6,7 +6,10 @@ internal import CFibrilContract
 @safe struct TaskCore {
   let slot: SlotRef
   let id: UInt64
-  let threadID: UInt32
+  /// Of the thread; another one in a forked child.
+  var threadID: UInt32
+  /// The ident of the process image in which ring, helpers and eventfd were made.
+  var image: UInt64
   let root: EntryRef
   let buffer: UnsafeMutablePointer<fibril_buffer>?
   /// Head of Swift's list of open accesses in this thread; nil: to be switched by the library's calls.

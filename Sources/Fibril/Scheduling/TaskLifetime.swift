@@ -21,7 +21,8 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
     let task = TaskRef(bits: slot.core)!
     unsafe task.pointer.initialize(
       to: TaskCore(
-        slot: slot, id: id, threadID: slot.pointee.tid, root: root, buffer: fibril_buffer_acquire(id),
+        slot: slot, id: id, threadID: slot.pointee.tid, image: fibril_process_ident(),
+        root: root, buffer: fibril_buffer_acquire(id),
         exclusivityHead: fibril_exclusivity_head(), errno: fibril_errno_location(),
         floatControl: fibril_float_control(), running: root,
         idleStackPointer: fibril_context_prepare(idleStack.high, idle, nil), entries: entries, stacks: stacks,
@@ -70,6 +71,7 @@ func stopTask(_ task: TaskRef) {
   precondition(task.pointee.running == task.pointee.root, "a FibrilTask is destroyed by another fibril than its root")
   task.joinAll()
   task.drainCalls()
+  task.renewIfForked()
   task.pointee.helpers?.stop()
   task.pointee.ring?.close()
   unsafe fibril_emit_task_stop(

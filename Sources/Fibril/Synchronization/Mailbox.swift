@@ -78,6 +78,15 @@ internal import Glibc
     unsafe fibril_atomic_store32(&shared.pointee.sleeping, 0)
   }
 
+  /// Puts another eventfd in the place of the one that a forked child shares with its parent.
+  func replaceDescriptor() {
+    let new = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
+    guard new >= 0 else { fatalError("a forked child cannot create the eventfd that wakes its task") }
+    _ = fibril_system_call(
+      Int64(SYS_dup3), UInt64(new), UInt64(descriptor), UInt64(bitPattern: Int64(O_CLOEXEC)), 0, 0, 0)
+    close(new)
+  }
+
   func answerKnock() {
     var count: UInt64 = 0
     _ = unsafe read(descriptor, &count, 8)
