@@ -20,6 +20,7 @@ private func levelEven(_ left: Int, _ room: WaitingRoom) {
 private func levelOdd(_ left: Int, _ room: WaitingRoom) {
   if left <= 1 { parkHere(room) } else { levelEven(left - 1, room) }
   keepFrame("odd")
+  keepFrame("once more, or the compiler merges what is so alike")
 }
 
 @inline(never)
@@ -28,8 +29,7 @@ private func parkHere(_ room: WaitingRoom) {
   keepFrame("bottom")
 }
 
-/// Something to do after the call, so that no frame is replaced by a jump; and different in each
-/// function, so that the compiler does not merge them.
+/// Something to do after the call, so that no frame is replaced by a jump.
 @inline(never)
 @_optimize(none)
 private func keepFrame(_ where: StaticString) {}
