@@ -124,10 +124,12 @@ extension ChromeExporter {
     case .lost: argument(&arguments, "end_lost", "true")
     }
     argument(&arguments, "fibril", call.fibril)
-    beginArgument(&arguments, "parent")
-    writer.append("\"")
-    append(call.parent)
-    writer.append("\"")
+    if !call.isInline {  // else it lies on its parent's track
+      beginArgument(&arguments, "parent")
+      writer.append("\"")
+      append(call.parent)
+      writer.append("\"")
+    }
     if call.hasLoss { argument(&arguments, "records_lost", "true") }
     if call.since < call.begin { argument(&arguments, "us_before_trace", microseconds: call.begin - call.since) }
     end(arguments)
