@@ -14,6 +14,8 @@ extension TaskRef {
     case .inline, .watched:
       let id = announceCall(call, id: takeID(), parent: parent)
       complete(id, cookie: call.cookie, result: runInline(call))
+      // A vector of them takes as long as many switches, and others' calls have completed meanwhile.
+      pointee.switchesUntilHarvest -= 1
     case .identity:
       let id = announceCall(call, id: takeID(), parent: parent)
       complete(id, cookie: call.cookie, result: changeIdentity(call))
