@@ -111,7 +111,8 @@ public final class TraceSession {
   public var processHasBeenReplaced: Bool {
     if batches.imageHasChanged { return true }
     guard let process = ProcessFolder(processID: processID) else { return false }
-    return buffers?.isHeld(by: process) == false
+    // A process that ends has closed its files too, but it gives up its program before them.
+    return buffers?.isHeld(by: process) == false && process.runsAProgram
   }
 
   /// Delivers some of what has come in, and what sleeping tasks keep in their buffers.

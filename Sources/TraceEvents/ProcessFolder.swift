@@ -15,6 +15,9 @@ public struct ProcessFolder: Sendable {
   /// The process's id as it sees it itself, inside its PID namespace.
   public let innerProcessID: Int32
 
+  /// False from the moment at which the process begins to end.
+  public var runsAProgram: Bool { targetOfProcLink(path + "/exe") != nil }
+
   /// Nil if there is no such process. The id of a thread stands for its process.
   public init?(processID: Int32) {
     guard processID > 0, let status = Self.status("/proc/\(processID)/status"),

@@ -19,7 +19,7 @@ import Testing
     let program = """
       usdt:\(workload):fibril:* { @count[probe] = count(); }
       usdt:\(workload):fibril:submit { @name[str(arg5)] = count(); }
-      usdt:\(workload):fibril:block /arg2 == 5 && arg3 == 1000000 && arg4 > nsecs/ { @sleeps = count(); }
+      usdt:\(workload):fibril:block /arg2 == 5 && arg3 == 1000000 && arg4 > 0/ { @sleeps = count(); }
       usdt:\(workload):fibril:switch /arg2 == 0/ { @asleep = count(); }
       """
     let run = try ToolRun(
