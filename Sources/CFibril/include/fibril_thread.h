@@ -80,16 +80,6 @@ static inline uint64_t fibril_atomic_load(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-static inline void fibril_atomic_store(uint64_t *word, uint64_t value)
-{
-	__atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
-
-static inline uint64_t fibril_atomic_add(uint64_t *word, uint64_t value)
-{
-	return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
-}
-
 static inline uint64_t fibril_atomic_exchange(uint64_t *word, uint64_t value)
 {
 	return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
@@ -98,11 +88,6 @@ static inline uint64_t fibril_atomic_exchange(uint64_t *word, uint64_t value)
 static inline uint32_t fibril_atomic_exchange32(uint32_t *word, uint32_t value)
 {
 	return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
-}
-
-static inline bool fibril_atomic_compare_exchange(uint64_t *word, uint64_t *expected, uint64_t desired)
-{
-	return __atomic_compare_exchange_n(word, expected, desired, true, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
 }
 
 /* Pushes node, whose own link is next, on a list of which many threads push and one takes all. */
