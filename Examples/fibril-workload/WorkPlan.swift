@@ -27,7 +27,7 @@ struct WorkPlan: Sendable {
     }
     if let park {
       room.awaitAll()
-      Fibril.sleep(for: .seconds(park))
+      try? Fibril.sleep(for: .seconds(park))
       room.wakeAll()
     }
     task.joinAll()
@@ -37,7 +37,7 @@ struct WorkPlan: Sendable {
   private func blockingPart(_ signal: EventDescriptor?, _ room: WaitingRoom) {
     for _ in 0..<blocks {
       switch kind {
-      case .sleep: Fibril.sleep(for: .milliseconds(1))
+      case .sleep: try? Fibril.sleep(for: .milliseconds(1))
       case .yield: Fibril.yield()
       case .read:
         room.arrive()
@@ -64,7 +64,7 @@ final class WaitingRoom {
 
   /// Blocks the root until every fibril has arrived once more.
   func awaitAll() {
-    while arrived < expected { Fibril.block() }
+    while arrived < expected { try? Fibril.block() }
     arrived = 0
   }
 
@@ -72,7 +72,7 @@ final class WaitingRoom {
   func park() {
     parked.append(WakeTarget.current)
     arrive()
-    Fibril.block()
+    try? Fibril.block()
   }
 
   func wakeAll() {

@@ -29,7 +29,7 @@ struct Walker {
       switch work.next(for: idle ? WakeTarget.current : nil) {
       case .directory(let path): return path
       case .end: return nil
-      case .wait: if idle { Fibril.block() } else { collect(minimum: 1, &tally) }
+      case .wait: if idle { try? Fibril.block() } else { collect(minimum: 1, &tally) }
       }
     }
   }

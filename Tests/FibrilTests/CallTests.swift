@@ -110,7 +110,7 @@ import Testing
       _ = lock(holder, LOCK_EX)
       try task.spawn { log.lines.append("locked \(lock(other, LOCK_EX))") }
       try task.spawn {
-        Fibril.sleep(for: .milliseconds(2))
+        try? Fibril.sleep(for: .milliseconds(2))
         log.lines.append("unlocks")
         _ = lock(holder, LOCK_UN)
       }
@@ -277,7 +277,7 @@ import Testing
         if !flag.done { try! Fibril.spawn { continueUntilDone() } }
       }
       try task.spawn {
-        Fibril.sleep(for: .milliseconds(1))
+        try? Fibril.sleep(for: .milliseconds(1))
         flag.done = true
       }
       try task.spawn { continueUntilDone() }
@@ -292,7 +292,7 @@ import Testing
       final class Flag { var done = false; var turns = 0 }
       let flag = Flag()
       try task.spawn {
-        Fibril.sleep(for: .milliseconds(1))
+        try? Fibril.sleep(for: .milliseconds(1))
         flag.done = true
       }
       for _ in 0..<2 {

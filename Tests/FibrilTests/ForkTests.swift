@@ -53,7 +53,7 @@ import Testing
       if child == 0 {
         // Takes the locks that other threads may have held.
         let fibril = try? task.spawn(name: "child \(getpid())") {}
-        fibril?.join()
+        try? fibril?.join()
         _exit(CInt(truncatingIfNeeded: Self.liveBuffers()))
       }
       var status: CInt = 0
@@ -75,13 +75,13 @@ import Testing
       let seen = Seen()
       try task.spawn { seen.text = (try? parentsPipe.readByCall()) ?? "cancelled" }
       try task.spawn {
-        Fibril.sleep(for: .milliseconds(20))
+        try? Fibril.sleep(for: .milliseconds(20))
         seen.woke += 1
       }
       Fibril.yield()
       let child = Self.fork()
       if child == 0 {
-        Fibril.sleep(for: .milliseconds(1))
+        try? Fibril.sleep(for: .milliseconds(1))
         childsPipe.write("new")
         let new = try? childsPipe.readByCall()
         task.joinAll()

@@ -40,9 +40,9 @@ import Testing
         log.lines.append("slow")
       }
       let quick = try task.spawn { log.lines.append("quick") }
-      slow.join()
+      try slow.join()
       log.lines.append("joined slow")
-      quick.join()
+      try quick.join()
       log.lines.append("joined quick")
       return (log.lines, task.counts)
     }
@@ -68,8 +68,8 @@ import Testing
         guard depth > 0 else { return log.lines.append("leaf") }
         let left = try! Fibril.spawn { grow(depth - 1) }
         let right = try! Fibril.spawn { grow(depth - 1) }
-        left.join()
-        right.join()
+        try? left.join()
+        try? right.join()
       }
       grow(8)
       return log.lines.count
@@ -82,7 +82,7 @@ import Testing
       try (0..<1000).map { _ in
         let fibril = try task.spawn {}
         let id = fibril.id
-        fibril.join()
+        try fibril.join()
         return id
       }
     }
@@ -112,7 +112,7 @@ import Testing
   @Test func countsAreExact() throws {
     let counts = try onTask { task in
       for _ in 0..<50 {
-        try task.spawn { for _ in 0..<7 { Fibril.sleep(for: .microseconds(100)) } }
+        try task.spawn { for _ in 0..<7 { try? Fibril.sleep(for: .microseconds(100)) } }
       }
       task.joinAll()
       return task.counts
@@ -142,7 +142,7 @@ import Testing
           let log = Log()
           for _ in 0..<100 {
             try task.spawn {
-              Fibril.sleep(for: .microseconds(50))
+              try? Fibril.sleep(for: .microseconds(50))
               log.lines.append("")
             }
           }
@@ -163,7 +163,7 @@ import Testing
         func recurse(_ depth: Int) -> Int { depth == 0 ? 0 : 1 + recurse(depth - 1) }
         log.lines.append("\(recurse(20_000))")
       }
-      fibril.join()
+      try fibril.join()
       return log.lines
     }
     #expect(sum == ["20000"])
@@ -188,7 +188,7 @@ import Testing
         func recurse(_ depth: Int) -> Int { depth == 0 ? 0 : 1 + recurse(depth - 1) }
         print(recurse(1_000_000))
       }
-      fibril.join()
+      try fibril.join()
     }
   }
 }

@@ -10,11 +10,11 @@ import Testing
       let shared = Shared()
       let sleeper = try task.spawn {
         shared.target = WakeTarget.current
-        Fibril.block()
+        try? Fibril.block()
       }
       Fibril.yield()
       shared.target!.wake()
-      sleeper.join()
+      try sleeper.join()
       return task.counts
     }
     #expect(counts.blocks == 2 && counts.wakes == 2)
@@ -25,7 +25,7 @@ import Testing
       let target = WakeTarget.current
       target.wake()
       target.wake()
-      Fibril.block()
+      try? Fibril.block()
       return task.counts
     }
     // It did not even block; and two wakes counted as one, or the end would not be reached.
@@ -38,9 +38,9 @@ import Testing
       try task.spawn { shared.target = WakeTarget.current }.join()
       shared.target!.wake()
       // The entry is used again, by a fibril that must not be woken by what was meant for the first.
-      let sleeper = try task.spawn { Fibril.sleep(for: .milliseconds(5)) }
+      let sleeper = try task.spawn { try? Fibril.sleep(for: .milliseconds(5)) }
       shared.target!.wake()
-      sleeper.join()
+      try sleeper.join()
       shared.target!.wake()
       return task.counts
     }
@@ -59,10 +59,10 @@ import Testing
       }
       Fibril.yield()
       shared.target!.wake()
-      Fibril.sleep(for: .milliseconds(2))
+      try? Fibril.sleep(for: .milliseconds(2))
       let before = result.text
       pipe.write("whole")
-      reader.join()
+      try reader.join()
       return before + result.text
     }
     #expect(text == "whole")
@@ -82,7 +82,7 @@ import Testing
       }
       for _ in 0..<rounds {
         turn.write(".")
-        Fibril.block()
+        try? Fibril.block()
       }
       try waker.join()
       return task.counts
@@ -105,9 +105,9 @@ import Testing
         for _ in 0..<500 {
           if me == 0 {
             other.wake()
-            Fibril.block()
+            try? Fibril.block()
           } else {
-            Fibril.block()
+            try? Fibril.block()
             other.wake()
           }
         }
@@ -129,7 +129,7 @@ import Testing
       signal(SIGUSR1) { _ in unsafe signalTarget?.wake() }
       for _ in 0..<50 {
         pthread_kill(pthread_self(), SIGUSR1)
-        Fibril.block()
+        try? Fibril.block()
       }
       let asleep = TestPipe()
       let me = pthread_self()
@@ -144,7 +144,7 @@ import Testing
       }
       for _ in 0..<50 {
         asleep.write(".")
-        Fibril.block()
+        try? Fibril.block()
       }
       try sender.join()
       signal(SIGUSR1, SIG_DFL)

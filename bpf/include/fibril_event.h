@@ -61,6 +61,11 @@ enum fibril_reason {
 	FIBRIL_REASON_JOIN = 3,        /* the end of a fibril; object: its id, 0: of all */
 	FIBRIL_REASON_COMPLETIONS = 4, /* completions of submitted calls; object: 0 */
 	FIBRIL_REASON_SLEEP = 5,       /* a time; object: nanoseconds asked for */
+	FIBRIL_REASON_MUTEX = 6,       /* a lock; object: address of its struct fibril_lock (fibril_table.h) */
+	FIBRIL_REASON_SEMAPHORE = 7,   /* a permit; object: address of the semaphore */
+	FIBRIL_REASON_CONDITION = 8,   /* a condition; object: its address */
+	FIBRIL_REASON_SEND = 9,        /* room in a channel; object: address of the channel */
+	FIBRIL_REASON_RECEIVE = 10,    /* something in a channel; object: address of the channel */
 };
 
 enum fibril_state {

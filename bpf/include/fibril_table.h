@@ -97,6 +97,19 @@ enum fibril_entry_flags {
 	FIBRIL_ENTRY_CALL = 1, /* a submitted call: no code of its own, no stack while in the kernel */
 	FIBRIL_ENTRY_ROOT = 2, /* the submitter itself, on its thread's own stack */
 	FIBRIL_ENTRY_HELPER = 4, /* its call runs, or waits to run, on a helper thread */
+	FIBRIL_ENTRY_CANCELLED = 32, /* somebody cancelled it; bits 3, 4, 6 and 7 are the runtime's own */
+};
+
+/*
+ * What a fibril that waits for a lock has as its object: the address of this. `owner` is the fibril
+ * that holds the lock, shifted left by one, plus 1 while others wait; 0: free. With FIBRIL_OWNER_THREAD
+ * set it is not a fibril but a plain thread, by its thread id. An entry's own `owner` was true when it
+ * blocked; this is true now.
+ */
+#define FIBRIL_OWNER_THREAD (1ull << 62)
+
+struct fibril_lock {
+	__u64 owner;
 };
 
 /*
@@ -116,7 +129,7 @@ struct fibril_entry {
 	__u8 state;         /* enum fibril_state */
 	__u8 reason;        /* enum fibril_reason, while blocked */
 	__u8 flags;         /* enum fibril_entry_flags */
-	__u8 reserved;
+	__u8 own;           /* the runtime's own */
 	__u64 id;           /* unique in the process, never reused; 0: free */
 	__u64 stack_pointer; /* of the saved context; 0: has no stack */
 	__u64 since;        /* ticks of its last block, wake or submit */
@@ -130,7 +143,7 @@ struct fibril_entry {
 	__u64 entry;        /* address of its code, 0 for a call */
 	__u32 name;         /* index into the name table, 0: none */
 	__s32 call;         /* number of the system call it is in or is, -1: none */
-	__u64 owner;        /* fibril that holds the lock it waits for, 0: none or unknown */
+	__u64 owner;        /* fibril that held the lock it waits for, 0: none or unknown */
 	__u64 deadline;     /* CLOCK_MONOTONIC in ns, 0: none */
 	__u64 waiters;      /* the runtime's own */
 	/* 128: of its call; meaningful while call >= 0 */
@@ -140,8 +153,9 @@ struct fibril_entry {
 	/* 192: the runtime's own, written by wakers in other threads */
 	__u64 inbound_link;
 	__u32 inbound_pending, waker_task;
-	__u64 wake_id, wake_time, waker_fibril;
-	__u64 reserved2[3];
+	__u64 requests, wake_time, waker_fibril;
+	/* 232: the runtime's own, while `deadline` is set */
+	__u64 timer_child, timer_next, timer_previous;
 };
 
 FIBRIL_STATIC_ASSERT(sizeof(struct fibril_entry) == 256, "fibril_entry is a wire format");

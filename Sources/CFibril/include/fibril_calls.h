@@ -6,6 +6,7 @@
 #include <linux/io_uring.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 /* Any system call by number. Returns what the kernel returned, -errno on failure; errno is left alone. */
 static inline int64_t fibril_system_call(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
@@ -32,6 +33,31 @@ static inline int64_t fibril_system_call(int64_t number, uint64_t a, uint64_t b,
 	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
 	return (int64_t)x0;
 #endif
+}
+
+/* From now until deadline (CLOCK_MONOTONIC, ns), at least 0. */
+static inline struct timespec fibril_time_left(uint64_t deadline)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t left = (int64_t)(deadline - (uint64_t)now.tv_sec * 1000000000u - (uint64_t)now.tv_nsec);
+	if (left < 0)
+		left = 0;
+	return (struct timespec){.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+}
+
+/* io_uring_enter, waiting for count completions or, if it is not 0, until deadline (CLOCK_MONOTONIC, ns). */
+static inline int64_t fibril_ring_enter(int32_t ring, uint32_t submissions, uint32_t count, uint64_t deadline)
+{
+	uint64_t flags = IORING_ENTER_GETEVENTS;
+
+	if (deadline == 0)
+		return fibril_system_call(SYS_io_uring_enter, (uint64_t)ring, submissions, count, flags, 0, 0);
+	struct timespec left = fibril_time_left(deadline);
+	struct io_uring_getevents_arg argument = {.ts = (uint64_t)&left};
+	return fibril_system_call(SYS_io_uring_enter, (uint64_t)ring, submissions, count, flags | IORING_ENTER_EXT_ARG,
+				  (uint64_t)&argument, sizeof argument);
 }
 
 /* Fills a submission queue entry; operation_flags is the union of each operation's own flags. */

@@ -59,25 +59,6 @@ extension TaskRef {
     return fibril.pointee.result
   }
 
-  /// Blocks the running fibril for a time, as `clock_nanosleep` until a deadline, so that a process
-  /// that was stopped meanwhile does not sleep longer.
-  func sleep(nanoseconds: UInt64) {
-    let deadline = fibril_ticks_monotonic() + nanoseconds
-    let fibril = pointee.running
-    // The time lies in the fibril's entry, in the words of the two arguments that the call has not.
-    fibril.pointee.arguments.4 = deadline / 1_000_000_000
-    fibril.pointee.arguments.5 = deadline % 1_000_000_000
-    let time = fibril.bits + UInt64(timeOffset)
-    var result: Int64
-    repeat {
-      result = call(
-        SystemCall(
-          SystemCall.Number(rawValue: Int32(SYS_clock_nanosleep)), UInt64(CLOCK_MONOTONIC), UInt64(TIMER_ABSTIME),
-          time, 0, fibril.pointee.arguments.4, fibril.pointee.arguments.5),
-        reason: FIBRIL_REASON_SLEEP, object: nanoseconds, deadline: deadline)
-    } while result == -Int64(ECANCELED)  // a forked child sleeps on
-  }
-
   /// How the call is to run; never `.watched`.
   private func plan(for call: SystemCall) -> CallClass {
     renewIfForked()
@@ -181,9 +162,6 @@ extension TaskRef {
     wakeCollectors()
   }
 }
-
-/// `offsetof(struct fibril_entry, arguments) + 4 * 8`.
-private let timeOffset = 128 + 32
 
 extension HelperPool {
   /// As the task's slot shows it.

@@ -36,7 +36,7 @@ internal import Glibc
       descriptor = Ring.setUp(&parameters)
     }
     // The last of them stands for Linux 5.17, which has every operation that RingOperation names.
-    let needed = UInt32(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_CQE_SKIP)
+    let needed = UInt32(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_CQE_SKIP | IORING_FEAT_EXT_ARG)
     guard descriptor >= 0 else { return nil }
     guard parameters.features & needed == needed else {
       Glibc.close(descriptor)
@@ -122,13 +122,12 @@ internal import Glibc
   }
 
   /// Tells the kernel what was queued and lets it complete what is done, waiting for `count`
-  /// completions at least.
-  mutating func submit(waitFor count: UInt32) {
-    let result = fibril_system_call(
-      Int64(SYS_io_uring_enter), UInt64(descriptor), UInt64(unsubmitted), UInt64(count),
-      UInt64(IORING_ENTER_GETEVENTS), 0, 0)
+  /// completions at least or, if it is not 0, until the deadline (CLOCK_MONOTONIC, ns).
+  mutating func submit(waitFor count: UInt32, until deadline: UInt64 = 0) {
+    let result = fibril_ring_enter(descriptor, unsubmitted, count, deadline)
     switch -result {
     case ...0: unsubmitted -= min(unsubmitted, UInt32(result))
+    case Int64(ETIME): break
     case Int64(EINTR): break  // a signal handler may have left a wake
     case Int64(EAGAIN): break  // no memory for a request: the caller comes again
     case Int64(EBUSY): while let completion = takeCompletion() { backlog.append(completion) }

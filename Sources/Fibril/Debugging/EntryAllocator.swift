@@ -66,6 +66,7 @@ extension TaskRef {
     entry.pointee.sequence &+= 1
     fibril_store_barrier()
     entry.pointee.flags = flags
+    entry.pointee.own = 0
     entry.pointee.call = call
     entry.pointee.parent = parent
     entry.pointee.reason = 0

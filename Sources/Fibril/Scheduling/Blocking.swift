@@ -62,10 +62,12 @@ extension TaskRef {
 
   @inline(__always)
   func noteWoken(_ entry: EntryRef, by waker: Waker) {
+    if entry.pointee.own & OwnFlag.timer != 0 { pointee.timers.remove(entry) }
     entry.pointee.since = waker.time
     entry.pointee.next_number = nextNumber
     entry.pointee.reason = 0
     entry.pointee.deadline = 0
+    entry.pointee.owner = 0
     pointee.slot.pointee.counts.wakes += 1
   }
 

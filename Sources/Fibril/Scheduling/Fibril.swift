@@ -3,13 +3,13 @@ internal import CFibrilContract
 
 /// A handle on a fibril: code that runs on a stack of its own inside the task that spawned it.
 ///
-/// Dropping the handle does not end the fibril; it only means that nobody will ask for its end.
-public struct Fibril: ~Copyable {
-  private let entry: EntryRef
-  private let task: UInt64
+/// Dropping the handle does not end the fibril; it only means that nobody will ask for its end. The
+/// handle may be sent to other threads, the fibril stays.
+public struct Fibril: ~Copyable, Sendable {
+  private let target: WakeTarget
 
   /// Unique in the process and never used again.
-  public let id: UInt64
+  public var id: UInt64 { target.id }
 
   /// The library's version, as the fibril table says it.
   public static let version = "0.1.0"
@@ -21,26 +21,43 @@ public struct Fibril: ~Copyable {
     on core: TaskRef, name: String?, stackBytes: Int, _ body: @escaping () -> Void
   ) throws(FibrilError) -> Fibril {
     let entry = try core.spawn(name: name, stackBytes: stackBytes, flags: EntryFlag.held, body)
-    return Fibril(entry: entry, task: core.pointee.id, id: entry.pointee.id)
+    return Fibril(WakeTarget(entry, on: core))
   }
 
-  private init(entry: EntryRef, task: UInt64, id: UInt64) {
-    self.entry = entry
-    self.task = task
-    self.id = id
+  private init(_ target: WakeTarget) { self.target = target }
+
+  /// The task that owns the fibril, if the calling thread is it.
+  private var ownTask: TaskRef? {
+    guard let task = currentTask(), unsafe task.pointee.mailbox.shared == target.mailbox else { return nil }
+    return task
   }
 
-  /// Blocks the calling fibril, which must be of the same task, until this one has ended.
-  public consuming func join() {
-    let task = requireTask()
-    precondition(task.pointee.id == self.task, "a fibril is joined from another task than its own")
-    task.join(entry)
+  /// Waits until the fibril has ended: in a fibril of the same task, of another one, or a plain thread.
+  /// - Throws: `WaitError`, and nobody can join the fibril any more; it goes on.
+  public consuming func join(until deadline: Deadline = .never) throws(WaitError) {
+    let code: Int64
+    if let task = ownTask {
+      code = task.join(target.entry, deadline: deadline.nanoseconds)
+    } else {
+      code = unsafe EndWaiters.wait(for: id, entry: target.entry, mailbox: target.mailbox, deadline: deadline)
+      target.request(FIBRIL_REQUEST_RELEASE)
+    }
     discard self
+    if let error = WaitError(code: code) { throw error }
   }
+
+  /// Cancels the fibril; see `WakeTarget.cancel`.
+  public func cancel() { target.cancel() }
+
+  /// What others can wake it or cancel it by.
+  public var wakeTarget: WakeTarget { target }
 
   deinit {
-    guard let task = currentTask(), task.pointee.id == self.task, entry.pointee.id == id else { return }
-    task.release(entry)
+    if let task = ownTask {
+      if target.entry.pointee.id == id { task.release(target.entry) }
+    } else {
+      target.request(FIBRIL_REQUEST_RELEASE)
+    }
   }
 }
 
@@ -61,34 +78,29 @@ extension Fibril {
 
   /// Blocks the running fibril until somebody wakes its `WakeTarget`. Returns at once if that has
   /// happened since its last block.
-  public static func block() {
+  public static func block(until deadline: Deadline = .never) throws(WaitError) {
     let task = requireTask()
     let fibril = task.pointee.running
     task.harvestIfDue()
     if fibril.pointee.flags & EntryFlag.woken == 0 {
-      task.block(reason: FIBRIL_REASON_WAKE_TARGET, object: 0)
+      let code = task.wait(reason: FIBRIL_REASON_WAKE_TARGET, object: 0, deadline: deadline.nanoseconds)
+      if let error = WaitError(code: code) { throw error }
     } else {
       fibril.pointee.flags &= ~EntryFlag.woken
     }
   }
 
-  /// Blocks the running fibril for a time.
-  public static func sleep(for duration: Duration) {
-    requireTask().sleep(nanoseconds: duration.clampedNanoseconds)
+  /// Blocks the running fibril for a time. Time during which the process is stopped counts.
+  /// - Throws: `WaitError.cancelled`.
+  public static func sleep(for duration: Duration) throws(WaitError) {
+    let task = requireTask()
+    task.harvestIfDue()
+    let nanoseconds = duration.clampedNanoseconds
+    let deadline = Deadline.after(duration).nanoseconds
+    let code = task.wait(reason: FIBRIL_REASON_SLEEP, object: nanoseconds, deadline: deadline)
+    if WaitError(code: code) == .cancelled { throw .cancelled }
   }
-}
 
-extension Duration {
-  /// Whole nanoseconds, at least 0 and at most what fits 63 bits (292 years).
-  var clampedNanoseconds: UInt64 {
-    let (seconds, attoseconds) = components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    guard seconds < Int64.max / 1_000_000_000 else { return UInt64(Int64.max) }
-    return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds) / 1_000_000_000
-  }
-}
-
-extension Fibril {
   /// Whether a tracer listens to this process at the moment.
   public static var isTraced: Bool { fibril_traces_scheduling() || fibril_traces_lifetime() }
 }

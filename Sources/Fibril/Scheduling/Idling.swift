@@ -25,11 +25,12 @@ extension TaskRef {
     unsafe fibril_emit_before_sleep(pointee.buffer)
     pointee.mailbox.announceSleep()
     let mayWait = pointee.mailbox.isEmpty
+    let deadline = pointee.timers.first?.pointee.deadline ?? 0
     if pointee.ring != nil {
       // Also with mail: wakes that never cease must not keep the kernel's completions waiting.
-      pointee.ring!.submit(waitFor: mayWait ? 1 : 0)
+      pointee.ring!.submit(waitFor: mayWait ? 1 : 0, until: mayWait ? deadline : 0)
     } else if mayWait {
-      pointee.mailbox.waitForKnock()
+      pointee.mailbox.waitForKnock(until: deadline)
     }
     pointee.mailbox.announceAwake()
     harvest()
@@ -69,5 +70,6 @@ extension TaskRef {
       }
     }
     takeInbound()
+    fireTimers()
   }
 }

@@ -77,4 +77,5 @@ enum EntryFlag {
   static let woken: UInt8 = 8
   /// Somebody can still join it: the entry stays when the fibril has ended.
   static let held: UInt8 = 16
+  static let cancelled = UInt8(FIBRIL_ENTRY_CANCELLED.rawValue)
 }

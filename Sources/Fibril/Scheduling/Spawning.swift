@@ -49,11 +49,7 @@ extension TaskRef {
     pointee.slot.pointee.counts.teardowns += 1
     pointee.closures -= 1
     unsafe fibril_emit_teardown(pointee.buffer, pointee.id, fibril.pointee.id, 0)
-    if let joiner = EntryRef(bits: fibril.pointee.waiters) { wake(joiner, by: selfAsWaker()) }
-    if pointee.closures == 0, let joiner = pointee.joiner {
-      pointee.joiner = nil
-      wake(joiner, by: selfAsWaker())
-    }
+    wakeJoiners()
     leave(FibrilStateNumber.dead)
     fatalError("a fibril ran again after its teardown")
   }
@@ -70,33 +66,6 @@ extension TaskRef {
     fibril_store_barrier()
     entry.pointee.sequence &+= 1
     if entry.pointee.flags & EntryFlag.held == 0 { unpublish(entry) }
-  }
-
-  /// Waits for the end of a fibril of this task and frees its entry.
-  func join(_ entry: EntryRef) {
-    let id = entry.pointee.id
-    harvestIfDue()
-    if entry.pointee.state != FibrilStateNumber.dead {
-      entry.pointee.waiters = pointee.running.bits
-      block(reason: FIBRIL_REASON_JOIN, object: id)
-    }
-    unpublish(entry)
-  }
-
-  /// Nobody will join the fibril: its entry is freed when it ends, or now.
-  func release(_ entry: EntryRef) {
-    entry.pointee.flags &= ~EntryFlag.held
-    if entry.pointee.state == FibrilStateNumber.dead, entry.pointee.stack_high == 0 { unpublish(entry) }
-  }
-
-  /// Waits until every closure of the task has ended.
-  func joinAll() {
-    harvestIfDue()
-    while pointee.closures > 0 {
-      precondition(pointee.joiner == nil, "two fibrils wait for all fibrils of one task")
-      pointee.joiner = pointee.running
-      block(reason: FIBRIL_REASON_JOIN, object: 0)
-    }
   }
 }
 

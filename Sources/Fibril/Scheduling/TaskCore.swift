@@ -46,6 +46,8 @@ internal import CFibrilContract
   var collectors = EntryQueue()
   var inlineCalls: InlineCalls
   var mailbox: Mailbox
+  /// What waits until a deadline.
+  var timers = TimerHeap()
 
   /// I/O is looked at this often even if somebody is always runnable.
   static let switchesBetweenHarvests = 64

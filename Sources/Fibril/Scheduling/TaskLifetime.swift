@@ -3,7 +3,7 @@ internal import CFibrilContract
 internal import Glibc
 
 /// The stack on which a task's idle context runs.
-private let idleStackBytes = 28 * 1024
+private let idleStackBytes = 60 * 1024
 
 /// Lays out everything a task needs and makes the calling thread it.
 func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {

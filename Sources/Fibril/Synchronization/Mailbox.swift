@@ -27,12 +27,12 @@ internal import Glibc
     slot.mailbox = UInt64(UInt(bitPattern: unsafe shared))
   }
 
-  /// Leaves a wake for the fibril that has this id in `entry`. Any thread.
+  /// Leaves a request for the fibril that has this id in `entry`. Any thread.
   static func post(
-    wake id: UInt64, entry: EntryRef, to shared: UnsafeMutablePointer<fibril_mailbox>, by waker: Waker
+    _ request: fibril_request, id: UInt64, entry: EntryRef, to shared: UnsafeMutablePointer<fibril_mailbox>,
+    by waker: Waker
   ) {
-    // Ids grow, so a late wake for an entry's former fibril never hides one for its present fibril.
-    unsafe fibril_atomic_raise(&entry.pointer.pointee.wake_id, id)
+    unsafe fibril_atomic_request(&entry.pointer.pointee.requests, id, UInt64(request.rawValue))
     guard unsafe fibril_atomic_exchange32(&entry.pointer.pointee.inbound_pending, 1) == 0 else { return }
     entry.pointee.wake_time = waker.time
     entry.pointee.waker_task = waker.task
@@ -92,10 +92,9 @@ internal import Glibc
     _ = unsafe read(descriptor, &count, 8)
   }
 
-  /// Sleeps until a knock: for tasks without a ring.
-  func waitForKnock() {
-    var descriptors = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    _ = unsafe poll(&descriptors, 1, -1)
+  /// Sleeps until a knock or, if it is not 0, the deadline: for tasks without a ring.
+  func waitForKnock(until deadline: UInt64) {
+    fibril_wait_readable(descriptor, deadline)
     answerKnock()
   }
 
@@ -138,15 +137,28 @@ extension TaskRef {
       let waker = Waker(
         time: entry.pointee.wake_time, task: entry.pointee.waker_task, fibril: entry.pointee.waker_fibril)
       unsafe fibril_atomic_store32(&entry.pointer.pointee.inbound_pending, 0)
-      let id = unsafe fibril_atomic_exchange(&entry.pointer.pointee.wake_id, 0)
-      wakeTarget(entry, id: id, by: waker)
+      serve(unsafe fibril_atomic_exchange(&entry.pointer.pointee.requests, 0), of: entry, by: waker)
     }
   }
 
-  /// Wakes a fibril that waits for its wake target, or lets its next such block return at once. A
-  /// target whose fibril has ended is none.
-  func wakeTarget(_ entry: EntryRef, id: UInt64, by waker: Waker) {
-    guard id != 0, entry.pointee.id == id, entry.pointee.state != FibrilStateNumber.dead else { return }
+  /// Does what others have asked of a fibril. If it is no more, there is nothing to be done.
+  private func serve(_ requests: UInt64, of entry: EntryRef, by waker: Waker) {
+    let id = requests >> UInt64(FIBRIL_REQUEST_BITS)
+    guard id != 0, entry.pointee.id == id else { return }
+    let has = { (request: fibril_request) in requests & UInt64(request.rawValue) != 0 }
+    let isDead = entry.pointee.state == FibrilStateNumber.dead
+    if has(FIBRIL_REQUEST_WAKE), !isDead { wakeTarget(entry, by: waker) }
+    if has(FIBRIL_REQUEST_UNPARK), !isDead { unpark(entry, id: id, by: waker) }
+    if has(FIBRIL_REQUEST_CANCEL), !isDead { cancel(entry, id: id, by: waker) }
+    if has(FIBRIL_REQUEST_JOIN) {
+      entry.pointee.own |= OwnFlag.joinedFromElsewhere
+      if isDead { EndWaiters.announceEnd(of: id) }
+    }
+    if has(FIBRIL_REQUEST_RELEASE) { release(entry) }
+  }
+
+  /// Wakes a fibril that waits for its wake target, or lets its next such block return at once.
+  private func wakeTarget(_ entry: EntryRef, by waker: Waker) {
     if entry.pointee.state == FibrilStateNumber.blocked,
       entry.pointee.reason == UInt8(FIBRIL_REASON_WAKE_TARGET.rawValue)
     {

@@ -18,7 +18,7 @@ struct Hello {
     }
     for (name, time) in [("early", 10), ("late", 20)] {
       try task.spawn(name: name) {
-        Fibril.sleep(for: .milliseconds(time))
+        try? Fibril.sleep(for: .milliseconds(time))
         print("\(name): slept \(time) ms")
         if name == "late" {
           let text = "hello from a stack of its own"
