@@ -8,42 +8,30 @@ struct WorkPlan: Sendable {
   var kind: Workload.Kind
   var park: Double?
   var depth: Int
+  var deadlock: Bool
 
   /// Makes the calling thread a task, runs the plan on it, and returns the task's counts.
   func run() throws -> EventCounts {
     let task = try FibrilTask()
-    let signals = try (0..<(kind == .read ? fibrils : 0)).map { _ in try EventDescriptor() }
-    defer { for signal in signals { signal.close() } }
     let room = WaitingRoom(expected: fibrils)
+    let work = try kind.makeWork(fibrils: fibrils, room)
+    defer { work.close() }
+    let cycle = deadlock ? try LockCycle(on: task) : nil
     for index in 0..<fibrils {
       try task.spawn(name: "worker-\(index)") {
-        blockingPart(signals.isEmpty ? nil : signals[index], room)
+        for _ in 0..<blocks { work.blockOnce(index) }
         if park != nil { parkInFunctions(deep: depth, room) }
       }
     }
-    for _ in 0..<(kind == .read ? blocks : 0) {
-      room.awaitAll()
-      for signal in signals { signal.raise() }
-    }
+    for _ in 0..<blocks { work.letGoOnce() }
     if let park {
       room.awaitAll()
-      try? Fibril.sleep(for: .seconds(park))
+      try Fibril.sleep(for: .seconds(park))
       room.wakeAll()
     }
+    cycle?.breakUp()
     task.joinAll()
     return task.counts
-  }
-
-  private func blockingPart(_ signal: EventDescriptor?, _ room: WaitingRoom) {
-    for _ in 0..<blocks {
-      switch kind {
-      case .sleep: try? Fibril.sleep(for: .milliseconds(1))
-      case .yield: Fibril.yield()
-      case .read:
-        room.arrive()
-        signal!.read()
-      }
-    }
   }
 }
 
@@ -64,7 +52,7 @@ final class WaitingRoom {
 
   /// Blocks the root until every fibril has arrived once more.
   func awaitAll() {
-    while arrived < expected { try? Fibril.block() }
+    while arrived < expected { blockForGood() }
     arrived = 0
   }
 
@@ -72,7 +60,7 @@ final class WaitingRoom {
   func park() {
     parked.append(WakeTarget.current)
     arrive()
-    try? Fibril.block()
+    blockForGood()
   }
 
   func wakeAll() {

@@ -18,7 +18,7 @@ struct Workload: ParsableCommand {
         fibril-workload --fibrils 50000 --blocks 0 --park 30 --depth 12
       """)
 
-  enum Kind: String, ExpressibleByArgument, CaseIterable { case sleep, read, yield }
+  enum Kind: String, ExpressibleByArgument, CaseIterable { case sleep, read, yield, mutex, channel }
 
   @Option(help: "How many tasks, each on a thread.")
   var tasks = 1
@@ -29,7 +29,11 @@ struct Workload: ParsableCommand {
   @Option(help: "How often each fibril blocks; with --kind yield, how often it yields.")
   var blocks = 10
 
-  @Option(help: "In what a fibril blocks: sleep (1 ms), read (of a pipe), or yield, which does not block.")
+  @Option(
+    help: """
+      In what a fibril blocks: sleep (1 ms); read (of a pipe); yield, which does not block; mutex, of which there is \
+      one a task; channel, from which each receives what the task's root sends.
+      """)
   var kind = Kind.sleep
 
   @Option(help: "Block once more, all fibrils together, for so many seconds.")
@@ -37,6 +41,9 @@ struct Workload: ParsableCommand {
 
   @Option(help: "How many named functions deep a parked fibril's stack is (1 to 64).")
   var depth = 5
+
+  @Flag(help: "Besides, in each task: three fibrils that wait in a cycle for three mutexes, until --park is over.")
+  var deadlock = false
 
   @Option(help: "Wait up to so many seconds for a tracer before the tasks start.")
   var waitForTracer: Double?
@@ -46,6 +53,9 @@ struct Workload: ParsableCommand {
     guard (0...1_000_000).contains(fibrils) else { throw ValidationError("--fibrils must be from 0 to 1000000.") }
     guard (0...1_000_000_000).contains(blocks) else { throw ValidationError("--blocks must be 0 or more.") }
     guard (1...64).contains(depth) else { throw ValidationError("--depth must be from 1 to 64.") }
+    guard !deadlock || park != nil else {
+      throw ValidationError("--deadlock lasts as long as --park says: give both.")
+    }
     for seconds in [park, waitForTracer].compactMap({ $0 }) where !(0...86_400).contains(seconds) {
       throw ValidationError("--park and --wait-for-tracer take 0 to 86400 seconds.")
     }
@@ -53,13 +63,13 @@ struct Workload: ParsableCommand {
 
   func run() throws {
     if let waitForTracer { waitForATracer(seconds: waitForTracer) }
-    let plan = WorkPlan(fibrils: fibrils, blocks: blocks, kind: kind, park: park, depth: depth)
+    let plan = WorkPlan(fibrils: fibrils, blocks: blocks, kind: kind, park: park, depth: depth, deadlock: deadlock)
     let threads = try (0..<tasks).map { _ in try TaskThread(plan) }
     let counts = try threads.map { try $0.join() }
     let total = { (field: KeyPath<EventCounts, UInt64>) in counts.reduce(0) { $0 + $1[keyPath: field] } }
     print(
       """
-      {"tasks":\(tasks),"fibrils":\(tasks * fibrils),"submits":\(total(\.submits)),"blocks":\(total(\.blocks)),\
+      {"tasks":\(tasks),"fibrils":\(tasks * (fibrils + (deadlock ? 3 : 0))),"submits":\(total(\.submits)),"blocks":\(total(\.blocks)),\
       "wakes":\(total(\.wakes)),"switches":\(total(\.switches)),"sleeps":\(total(\.sleeps)),\
       "resumes":\(total(\.resumes)),"teardowns":\(total(\.teardowns))}
       """)

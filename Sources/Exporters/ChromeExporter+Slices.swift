@@ -163,6 +163,11 @@ extension ChromeExporter {
     case .join: writer.append(": join")
     case .completions: writer.append(": completions")
     case .sleep: writer.append(": sleep")
+    case .mutex: writer.append(": mutex")
+    case .semaphore: writer.append(": semaphore")
+    case .condition: writer.append(": condition")
+    case .send: writer.append(": send")
+    case .receive: writer.append(": receive")
     default:
       writer.append(": reason ")
       writer.append(decimal: UInt64(reason.rawValue))

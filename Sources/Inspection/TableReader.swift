@@ -90,6 +90,7 @@ public struct TableReader<Memory: MemoryReader> {
       entries.read(slot, onFibril)
     }
     inspection.snapshot.fibrils = entries.fibrils
+    findOwners(&inspection.snapshot.fibrils)
     inspection.problems += entries.problems
     // Names last: the table only grows, so every index that was seen is in it.
     inspection.snapshot.names = names(from: 0, &inspection.problems)

@@ -54,4 +54,9 @@ public struct BlockReason: RawRepresentable, Hashable, Sendable {
   public static let join = BlockReason(rawValue: 3)
   public static let completions = BlockReason(rawValue: 4)
   public static let sleep = BlockReason(rawValue: 5)
+  public static let mutex = BlockReason(rawValue: 6)
+  public static let semaphore = BlockReason(rawValue: 7)
+  public static let condition = BlockReason(rawValue: 8)
+  public static let send = BlockReason(rawValue: 9)
+  public static let receive = BlockReason(rawValue: 10)
 }

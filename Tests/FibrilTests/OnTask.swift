@@ -86,3 +86,13 @@ final class TestPipe: Sendable {
     return String(decoding: bytes.prefix(count), as: UTF8.self)
   }
 }
+
+/// What `body` throws, nil if it does not.
+func thrown<Failure: Error>(_ body: () throws(Failure) -> Void) -> Failure? {
+  do {
+    try body()
+    return nil
+  } catch {
+    return error
+  }
+}

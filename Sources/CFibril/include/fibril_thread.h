@@ -140,6 +140,7 @@ uint32_t *fibril_name_index(void) __attribute__((visibility("hidden")));
 struct fibril_mailbox {
 	uint64_t wakes;    /* linked by inbound_link */
 	uint64_t results;  /* calls that a helper has finished, linked by link */
+	uint64_t task;     /* whose it is; 0: nobody's. Changed under the guard of fibril_end_waiters */
 	uint32_t sleeping; /* 1: somebody has to knock */
 	int32_t descriptor; /* eventfd */
 };

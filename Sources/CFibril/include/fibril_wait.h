@@ -11,6 +11,9 @@
 #include "fibril_calls.h"
 #include "fibril_table.h"
 
+/* Swift: the pointers in it are used by the functions below only. */
+#define FIBRIL_SAFE __attribute__((swift_attr("safe")))
+
 /* 0: free, 1: held, 2: held, and somebody sleeps for it. Whoever holds it neither blocks nor switches. */
 typedef uint32_t fibril_guard;
 
@@ -33,16 +36,17 @@ static inline void fibril_guard_unlock(fibril_guard *guard)
 }
 
 /* One that waits, on its own stack: a fibril by its entry, or a plain thread, whose entry is 0. */
-struct fibril_waiter {
+struct FIBRIL_SAFE fibril_waiter {
 	struct fibril_waiter *next, *previous;
 	uint64_t entry, id, mailbox;
 	uint64_t key;      /* the queue's own: who it is, or what it waits for */
+	uint64_t target;   /* likewise: the mailbox of the task that will grant it */
 	uint32_t granted;  /* 1: has what it waits for; a thread's futex */
 	uint32_t queued;
 };
 
 /* First come, first served. */
-struct fibril_wait_queue {
+struct FIBRIL_SAFE fibril_wait_queue {
 	fibril_guard guard;
 	uint32_t reserved;
 	struct fibril_waiter *first, *last;
@@ -65,9 +69,18 @@ static inline void fibril_queue_remove(struct fibril_wait_queue *queue, struct f
 	*(waiter->next ? &waiter->next->previous : &queue->last) = waiter->previous;
 }
 
-struct fibril_mutex {
+struct FIBRIL_SAFE fibril_mutex {
 	struct fibril_lock lock; /* first: its address is what a waiting fibril has as its object */
 	struct fibril_wait_queue waiters;
+};
+
+struct FIBRIL_SAFE fibril_semaphore {
+	uint64_t permits;
+	struct fibril_wait_queue waiters;
+};
+
+struct FIBRIL_SAFE fibril_channel {
+	struct fibril_wait_queue senders, receivers; /* the guard of senders is the channel's */
 };
 
 static inline bool fibril_atomic_compare_exchange(uint64_t *word, uint64_t expected, uint64_t desired)

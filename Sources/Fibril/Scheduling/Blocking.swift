@@ -36,8 +36,10 @@ extension TaskRef {
     return now
   }
 
-  /// Puts a blocked fibril of this task into the run queue.
+  /// Puts a blocked fibril of this task into the run queue. One that its deadline or a cancellation has
+  /// put there already sees for itself what has happened besides.
   func wake(_ entry: EntryRef, by waker: Waker) {
+    guard entry.pointee.state == FibrilStateNumber.blocked else { return }
     beginWake(entry)
     finishWake(entry, by: waker)
   }

@@ -7,6 +7,7 @@ internal import CFibrilContract
 /// handle may be sent to other threads, the fibril stays.
 public struct Fibril: ~Copyable, Sendable {
   private let target: WakeTarget
+  private let task: UInt64
 
   /// Unique in the process and never used again.
   public var id: UInt64 { target.id }
@@ -21,14 +22,17 @@ public struct Fibril: ~Copyable, Sendable {
     on core: TaskRef, name: String?, stackBytes: Int, _ body: @escaping () -> Void
   ) throws(FibrilError) -> Fibril {
     let entry = try core.spawn(name: name, stackBytes: stackBytes, flags: EntryFlag.held, body)
-    return Fibril(WakeTarget(entry, on: core))
+    return Fibril(WakeTarget(entry, on: core), of: core.pointee.id)
   }
 
-  private init(_ target: WakeTarget) { self.target = target }
+  private init(_ target: WakeTarget, of task: UInt64) {
+    self.target = target
+    self.task = task
+  }
 
   /// The task that owns the fibril, if the calling thread is it.
   private var ownTask: TaskRef? {
-    guard let task = currentTask(), unsafe task.pointee.mailbox.shared == target.mailbox else { return nil }
+    guard let task = currentTask(), task.pointee.id == self.task else { return nil }
     return task
   }
 
@@ -39,7 +43,7 @@ public struct Fibril: ~Copyable, Sendable {
     if let task = ownTask {
       code = task.join(target.entry, deadline: deadline.nanoseconds)
     } else {
-      code = unsafe EndWaiters.wait(for: id, entry: target.entry, mailbox: target.mailbox, deadline: deadline)
+      code = EndWaiters.wait(for: target, of: task, until: deadline)
       target.request(FIBRIL_REQUEST_RELEASE)
     }
     discard self

@@ -28,6 +28,7 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
         idleStackPointer: fibril_context_prepare(idleStack.high, idle, nil), entries: entries, stacks: stacks,
         inlineCalls: InlineCalls(runsFileCallsInline: options.runsFileCallsInline), mailbox: mailbox))
     slot.pointee.buffer = UInt64(UInt(bitPattern: unsafe task.pointee.buffer))
+    EndWaiters.setOwner(of: mailbox, task: id)
     if options.usesIOUring { task.pointee.ring = Ring(mailbox: mailbox.descriptor) }
     task.start()
     return task
@@ -77,6 +78,7 @@ func stopTask(_ task: TaskRef) {
   unsafe fibril_emit_task_stop(
     task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)
   fibril_thread_task_set(nil)
+  EndWaiters.setOwner(of: task.pointee.mailbox, task: 0)
   let slot = task.pointee.slot
   FibrilTable.hide(slot)
   unsafe fibril_buffer_release(task.pointee.buffer)

@@ -152,7 +152,7 @@ extension TaskRef {
     if has(FIBRIL_REQUEST_CANCEL), !isDead { cancel(entry, id: id, by: waker) }
     if has(FIBRIL_REQUEST_JOIN) {
       entry.pointee.own |= OwnFlag.joinedFromElsewhere
-      if isDead { EndWaiters.announceEnd(of: id) }
+      if isDead { EndWaiters.announceEnd(of: WakeTarget(entry, on: self)) }
     }
     if has(FIBRIL_REQUEST_RELEASE) { release(entry) }
   }

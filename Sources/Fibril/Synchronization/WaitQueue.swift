@@ -26,8 +26,8 @@ internal import Glibc
   /// that and the wait.
   /// - Parameter key: By which `grantAll` finds the waiter, and `firstKey` names it.
   /// - Returns: 0 once granted, else -EINTR or -ETIMEDOUT.
-  func wait(_ wait: Wait, key: UInt64 = 0, prepare: () -> Void = {}) -> Int64 {
-    var waiter = unsafe fibril_waiter()
+  func wait(_ wait: Wait, key: UInt64 = 0, target: UInt64 = 0, prepare: () -> Void = {}) -> Int64 {
+    var waiter = fibril_waiter()
     return unsafe withUnsafeMutablePointer(to: &waiter) { waiter in
       let task = currentTask()
       if let task {
@@ -36,6 +36,7 @@ internal import Glibc
         unsafe waiter.pointee.mailbox = UInt64(UInt(bitPattern: task.pointee.mailbox.shared))
       }
       unsafe waiter.pointee.key = key
+      unsafe waiter.pointee.target = target
       unsafe fibril_queue_append(pointer, waiter)
       unlock()
       prepare()
@@ -91,12 +92,12 @@ internal import Glibc
     return true
   }
 
-  /// Wakes all who wait with this key.
-  func grantAll(key: UInt64) {
+  /// Wakes all who wait for this target and, if it is not 0, with this key.
+  func grantAll(key: UInt64 = 0, target: UInt64) {
     var next = unsafe pointer.pointee.first
     while let waiter = unsafe next {
       unsafe next = waiter.pointee.next
-      if unsafe waiter.pointee.key == key { unsafe grant(waiter) }
+      if unsafe waiter.pointee.target == target, unsafe key == 0 || waiter.pointee.key == key { unsafe grant(waiter) }
     }
   }
 

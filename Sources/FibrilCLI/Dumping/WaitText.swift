@@ -24,6 +24,11 @@ struct WaitText {
     case .join:
       text.append("waiting for the end of ")
       append(fibril: fibril.object, to: &text)
+    case .mutex: append("waiting for mutex ", fibril.object, to: &text)
+    case .semaphore: append("waiting for a permit of semaphore ", fibril.object, to: &text)
+    case .condition: append("waiting for condition ", fibril.object, to: &text)
+    case .send: append("waiting for room in channel ", fibril.object, to: &text)
+    case .receive: append("waiting to receive from channel ", fibril.object, to: &text)
     default:
       text.append("blocked for reason ")
       text.append(decimal: UInt64(fibril.reason.rawValue))
@@ -36,6 +41,11 @@ struct WaitText {
     }
     if fibril.onHelper { text.append(", on a helper thread") }
     appendDeadline(fibril.deadline, to: &text)
+  }
+
+  private func append(_ words: StaticString, _ object: UInt64, to text: inout ByteText) {
+    text.append(words)
+    text.append(hexadecimal: object)
   }
 
   private func appendDeadline(_ deadline: UInt64, to text: inout ByteText) {

@@ -1,0 +1,23 @@
+internal import CFibrilContract
+internal import TraceEvents
+
+// Who holds the locks that fibrils wait for: read from the locks themselves, since what an entry says
+// was true when its fibril blocked.
+
+extension TableReader {
+  /// Puts the present owner into every fibril that waits for a mutex. A lock that cannot be read, or
+  /// that a plain thread holds, has none.
+  func findOwners(_ fibrils: inout [FibrilSnapshot]) {
+    let waiting = fibrils.indices.filter { fibrils[$0].reason == .mutex }
+    let addresses = Set(waiting.map { fibrils[$0].object }).sorted()
+    let size = UInt64(MemoryLayout<fibril_lock>.size)
+    let copy = memory.read(addresses.map { Range($0, bytes: size) ?? 0..<0 })
+    var owners: [UInt64: UInt64] = [:]
+    for (index, address) in addresses.enumerated() {
+      guard let lock = copy.load(fibril_lock.self, from: index) else { continue }
+      let owner = lock.owner >> 1
+      owners[address] = owner & UInt64(FIBRIL_OWNER_THREAD) == 0 ? owner : 0
+    }
+    for index in waiting { fibrils[index].owner = owners[fibrils[index].object] ?? 0 }
+  }
+}
