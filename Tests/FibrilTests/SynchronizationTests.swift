@@ -11,7 +11,7 @@ enum Place: String, CaseIterable, Sendable, CustomTestStringConvertible {
   /// Runs `body` four times at once, in four fibrils or threads.
   func run(_ body: @escaping @Sendable (Int) -> Void) throws {
     switch self {
-    case .oneTask: try Place.runOnTask(0..<4, body)
+    case .oneTask: try onThread { try Place.runOnTask(0..<4, body) }
     case .twoTasks:
       let other = try TestThread { try Place.runOnTask(0..<2, body) }
       try onThread { try Place.runOnTask(2..<4, body) }

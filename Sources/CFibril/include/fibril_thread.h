@@ -72,6 +72,13 @@ bool fibril_thread_stack(uint64_t *low, uint64_t *high) __attribute__((visibilit
  */
 void **fibril_exclusivity_head(void) __attribute__((visibility("hidden")));
 
+/*
+ * The head of the calling thread's list of task-local values, which belongs to the fibril likewise; NULL
+ * where it can not be told apart. And whether the thread runs a Swift task, whose values they would be.
+ */
+void **fibril_task_local_head(void) __attribute__((visibility("hidden")));
+bool fibril_thread_runs_swift_task(void) __attribute__((visibility("hidden")));
+
 void swift_task_exitThreadLocalContext(char *state);
 void swift_task_enterThreadLocalContext(char *state);
 
@@ -140,6 +147,9 @@ uint32_t *fibril_name_index(void) __attribute__((visibility("hidden")));
 struct fibril_mailbox {
 	uint64_t wakes;    /* linked by inbound_link */
 	uint64_t results;  /* calls that a helper has finished, linked by link */
+	uint64_t orders;   /* what another thread wants run, a linked list of the Swift side's */
+	uint32_t guard;    /* fibril_guard: held while an order is left, or the task refuses any more */
+	uint32_t takes_orders;
 	uint64_t task;     /* whose it is; 0: nobody's. Changed under the guard of fibril_end_waiters */
 	uint32_t sleeping; /* 1: somebody has to knock */
 	int32_t descriptor; /* eventfd */

@@ -14,6 +14,7 @@ extension TaskRef {
   /// Blocks the running fibril until `wake`. Nothing may come between the caller's last look at what
   /// it waits for and this, so it is the caller who harvests, before.
   func block(reason: fibril_reason, object: UInt64, deadline: UInt64 = 0) {
+    if pointee.runsJob { refuseToPark() }
     let fibril = pointee.running
     let now = noteBlocked(fibril, reason: reason, object: object, deadline: deadline)
     unsafe fibril_emit_block(
@@ -87,6 +88,7 @@ extension TaskRef {
 
   /// Lets every runnable fibril run before this one goes on; no switch if there is none.
   func yield() {
+    if pointee.runsJob { refuseToPark() }
     harvestIfDue()
     guard !pointee.runQueue.isEmpty else { return }
     let fibril = pointee.running

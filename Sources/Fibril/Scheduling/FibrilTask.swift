@@ -30,10 +30,17 @@ public struct FibrilTask: ~Copyable {
   }
 
   /// Makes the calling thread a task.
-  /// - Throws: `FibrilError` when the thread is one already, or for want of memory or descriptors.
+  /// - Throws: `FibrilError` when the thread is one already or runs a Swift task, or for want of memory
+  ///   or descriptors.
   public init(options: Options = Options()) throws(FibrilError) {
     guard currentTask() == nil else {
       throw FibrilError(action: "make a task: this thread is one already", code: EEXIST)
+    }
+    guard !fibril_thread_runs_swift_task() else {
+      throw FibrilError(
+        action: """
+          make a task in async code, whose thread is Swift's: use a FibrilGroup, or make a thread of your own
+          """, code: EPERM)
     }
     core = try makeTask(options)
   }

@@ -27,6 +27,7 @@ extension TaskRef {
     pointee.helpers = nil
     (pointee.slot.pointee.helpers, pointee.slot.pointee.helper_queue) = (0, 0)
     pointee.mailbox.replaceDescriptor()
+    pointee.mailbox.forgetOrders()
     if hadRing { pointee.ring = Ring(mailbox: pointee.mailbox.descriptor) }
     takeInbound()
     cancelPendingCalls()

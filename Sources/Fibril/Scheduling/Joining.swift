@@ -40,7 +40,7 @@ extension TaskRef {
   func wakeJoiners() {
     let fibril = pointee.running
     if let joiner = EntryRef(bits: fibril.pointee.waiters) { wake(joiner, by: selfAsWaker()) }
-    if fibril.pointee.own & OwnFlag.joinedFromElsewhere != 0 { 
+    if fibril.pointee.own & OwnFlag.joinedFromElsewhere != 0 {
       EndWaiters.announceEnd(of: WakeTarget(fibril, on: self))
     }
     if pointee.closures == 0, let joiner = pointee.joiner {

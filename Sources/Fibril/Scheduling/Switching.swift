@@ -70,6 +70,9 @@ extension TaskRef {
   @inline(__always)
   private func carryingPerCallState(_ body: () -> Void) {
     let savedErrno = unsafe pointee.errno.pointee
+    let taskLocals = unsafe pointee.taskLocalHead?.pointee
+    if unsafe taskLocals != nil { unsafe pointee.taskLocalHead!.pointee = nil }
+    defer { if let head = unsafe pointee.taskLocalHead { unsafe head.pointee = taskLocals } }
     let floatControl = fibril_float_control()
     if let head = unsafe pointee.exclusivityHead {
       let accesses = unsafe head.pointee

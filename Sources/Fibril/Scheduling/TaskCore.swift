@@ -14,6 +14,8 @@ internal import CFibrilContract
   let buffer: UnsafeMutablePointer<fibril_buffer>?
   /// Head of Swift's list of open accesses in this thread; nil: to be switched by the library's calls.
   let exclusivityHead: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+  /// Head of Swift's list of task-local values in this thread, which runs no Swift task.
+  let taskLocalHead: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
   let errno: UnsafeMutablePointer<CInt>
   /// With what rounding and traps each fibril starts: the thread's when it became a task.
   let floatControl: UInt64
@@ -46,6 +48,8 @@ internal import CFibrilContract
   var collectors = EntryQueue()
   var inlineCalls: InlineCalls
   var mailbox: Mailbox
+  /// The running fibril runs a job of Swift's, which may not park.
+  var runsJob = false
   /// What waits until a deadline.
   var timers = TimerHeap()
 

@@ -23,12 +23,14 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
       to: TaskCore(
         slot: slot, id: id, threadID: slot.pointee.tid, image: fibril_process_ident(),
         root: root, buffer: fibril_buffer_acquire(id),
-        exclusivityHead: fibril_exclusivity_head(), errno: fibril_errno_location(),
+        exclusivityHead: fibril_exclusivity_head(), taskLocalHead: fibril_task_local_head(),
+        errno: fibril_errno_location(),
         floatControl: fibril_float_control(), running: root,
         idleStackPointer: fibril_context_prepare(idleStack.high, idle, nil), entries: entries, stacks: stacks,
         inlineCalls: InlineCalls(runsFileCallsInline: options.runsFileCallsInline), mailbox: mailbox))
     slot.pointee.buffer = UInt64(UInt(bitPattern: unsafe task.pointee.buffer))
     EndWaiters.setOwner(of: mailbox, task: id)
+    mailbox.takeOrders(true)
     if options.usesIOUring { task.pointee.ring = Ring(mailbox: mailbox.descriptor) }
     task.start()
     return task
@@ -70,6 +72,8 @@ extension TaskRef {
 func stopTask(_ task: TaskRef) {
   precondition(currentTask() == task, "a FibrilTask is destroyed on another thread than its own")
   precondition(task.pointee.running == task.pointee.root, "a FibrilTask is destroyed by another fibril than its root")
+  task.pointee.mailbox.takeOrders(false)
+  task.carryOutOrders()
   task.joinAll()
   task.drainCalls()
   task.renewIfForked()

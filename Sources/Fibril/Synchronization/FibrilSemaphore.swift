@@ -22,6 +22,13 @@ public final class FibrilSemaphore: Sendable {
     if let error = WaitError(code: code) { throw error }
   }
 
+  /// For who can not go on without.
+  func acquireUninterruptibly() {
+    waiters.lock()
+    if takePermit() { return waiters.unlock() }
+    _ = waiters.wait(.init(reason: FIBRIL_REASON_SEMAPHORE, object: shared.address, isUninterruptible: true))
+  }
+
   /// Takes a permit if there is one.
   public func tryAcquire() -> Bool {
     waiters.lock()

@@ -58,10 +58,30 @@ internal import Glibc
     }
   }
 
+  /// Leaves an order. Any thread, but no signal handler.
+  /// - Returns: false if the mailbox is another task's by now, or its task ends.
+  static func post(order: Order, to shared: UnsafeMutablePointer<fibril_mailbox>, of task: UInt64) -> Bool {
+    unsafe fibril_guard_lock(&shared.pointee.guard)
+    defer { unsafe fibril_guard_unlock(&shared.pointee.guard) }
+    guard unsafe shared.pointee.task == task, unsafe shared.pointee.takes_orders != 0 else { return false }
+    let bits = UInt64(UInt(bitPattern: unsafe Unmanaged.passRetained(order).toOpaque()))
+    unsafe fibril_atomic_push(&shared.pointee.orders, bits, order.next)
+    unsafe knock(shared)
+    return true
+  }
+
   // MARK: The owner's side
 
   var isEmpty: Bool {
     unsafe fibril_atomic_load(&shared.pointee.wakes) == 0 && fibril_atomic_load(&shared.pointee.results) == 0
+      && fibril_atomic_load(&shared.pointee.orders) == 0
+  }
+
+  /// Whether orders are taken from now on; those that have been left are.
+  func takeOrders(_ accepts: Bool) {
+    unsafe fibril_guard_lock(&shared.pointee.guard)
+    unsafe shared.pointee.takes_orders = accepts ? 1 : 0
+    unsafe fibril_guard_unlock(&shared.pointee.guard)
   }
 
   /// A load and a compare: looked at on every switch, so that a wake does not wait for I/O's turn.
@@ -110,6 +130,24 @@ internal import Glibc
     return oldest
   }
 
+  /// In a forked child: they are the parent's, and whoever was leaving one is not there.
+  func forgetOrders() {
+    unsafe shared.pointee.orders = 0
+    unsafe shared.pointee.guard = 0
+  }
+
+  /// Oldest first.
+  func takeOrders() -> [Order] {
+    var orders: [Order] = []
+    var bits = unsafe fibril_atomic_exchange(&shared.pointee.orders, 0)
+    while let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(bits)) {
+      let order = unsafe Unmanaged<Order>.fromOpaque(pointer).takeRetainedValue()
+      bits = unsafe order.next.pointee
+      orders.append(order)
+    }
+    return orders.reversed()
+  }
+
   func takeWakes() -> EntryRef? {
     var newest = EntryRef(bits: unsafe fibril_atomic_exchange(&shared.pointee.wakes, 0))
     var oldest: EntryRef?
@@ -126,6 +164,7 @@ extension TaskRef {
   /// Takes in what lies in the mailbox.
   func takeInbound() {
     guard !pointee.mailbox.isEmpty else { return }
+    carryOutOrders()
     var result = pointee.mailbox.takeResults()
     while let entry = result {
       result = EntryRef(bits: entry.pointee.link)

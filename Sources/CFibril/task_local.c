@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where Swift keeps the task-local values of a thread that runs no Swift task: `withValue` there pushes
+ * on a thread-local list, which therefore belongs to the fibril and has to be switched with it.
+ */
+#define _GNU_SOURCE
+#include "fibril_thread.h"
+
+#include <link.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* libswift_Concurrency; weak, since a program may not have it. The type is that of the value, Int. */
+void swift_task_localValuePush(const void *key, void *value, const void *type) __attribute__((weak));
+void swift_task_localValuePop(void) __attribute__((weak));
+void *swift_task_getCurrent(void) __attribute__((weak));
+extern const char $sSiN __attribute__((weak)); /* type metadata of Swift.Int */
+
+bool fibril_thread_runs_swift_task(void)
+{
+	return swift_task_getCurrent && swift_task_getCurrent();
+}
+
+/* More than any module with the list has of thread-local memory, in words. */
+enum { MOST_WORDS = 8192 };
+
+struct words {
+	void **address[MOST_WORDS];
+	void *value[MOST_WORDS];
+	int count;
+};
+
+static int collect_module(struct dl_phdr_info *module, size_t size, void *argument)
+{
+	struct words *words = argument;
+
+	(void)size;
+	if (!module->dlpi_tls_data)
+		return 0;
+	for (int i = 0; i < module->dlpi_phnum; i++) {
+		if (module->dlpi_phdr[i].p_type != PT_TLS)
+			continue;
+		void **word = module->dlpi_tls_data;
+		for (size_t k = 0; k < module->dlpi_phdr[i].p_memsz / sizeof *word && words->count < MOST_WORDS; k++) {
+			words->address[words->count] = &word[k];
+			words->value[words->count++] = word[k];
+		}
+	}
+	return 0;
+}
+
+/* The one word that is zero before a value is pushed and after it is popped, and not in between. */
+void **fibril_task_local_head(void)
+{
+	static const char key;
+	intptr_t value = 1;
+	void **found = NULL;
+	int matches = 0;
+
+	if (!swift_task_localValuePush || !swift_task_localValuePop || !&$sSiN || fibril_thread_runs_swift_task())
+		return NULL;
+	struct words *words = calloc(3, sizeof *words);
+	if (!words)
+		return NULL;
+	/* The first time the thread's memory for other things may come to be as well. */
+	for (int round = 0; round < 2; round++) {
+		memset(words, 0, 3 * sizeof *words);
+		dl_iterate_phdr(collect_module, &words[0]);
+		swift_task_localValuePush(&key, &value, &$sSiN);
+		dl_iterate_phdr(collect_module, &words[1]);
+		swift_task_localValuePop();
+		dl_iterate_phdr(collect_module, &words[2]);
+	}
+	for (int i = 0; i < words[0].count && i < words[1].count && i < words[2].count; i++) {
+		if (!words[0].value[i] && words[1].value[i] && !words[2].value[i]) {
+			matches++;
+			found = words[0].address[i];
+		}
+	}
+	free(words);
+	return matches == 1 ? found : NULL;
+}
