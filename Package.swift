@@ -70,7 +70,8 @@ let package = Package(
     .executableTarget(name: "embed-bpf-object", path: "Plugins/embed-bpf-object", swiftSettings: strict),
     .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["embed-bpf-object"]),
 
-    tests("FibrilTests", ["Fibril"]),
+    .target(name: "ExceptionShim", path: "Tests/ExceptionShim"),
+    tests("FibrilTests", ["ExceptionShim", "Fibril"]),
     tests("TraceEventsTests", ["TraceEvents", "CFibrilContract"]),
     tests("TimelineTests", ["Timeline", "TraceEvents"]),
     tests("ExportersTests", ["Exporters", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),

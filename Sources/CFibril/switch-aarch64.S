@@ -3,12 +3,14 @@
 #if defined(__aarch64__)
 
 /*
- * void fibril_context_switch(uint64_t *save_sp /x0/, uint64_t next_sp /x1/)
+ * void fibril_context_switch(uint64_t *save_sp /x0/, uint64_t next_sp /x1/, uint64_t left /x2/,
+ *                            int error /w3/)
  *
- * What lies at a saved stack pointer, lowest address first (FIBRIL_CONTEXT_AARCH64):
+ * Goes on at the pc that lies at next_sp, with left in x2 and the FPCR of the side that is left in x3. What lies at a saved
+ * stack pointer, lowest address first (FIBRIL_CONTEXT_AARCH64):
  *
- *     sp -> | x29 | x30 (pc) | x19 .. x28 | d8 .. d15 | the caller's frame ...
- *             0     8          16           96          160
+ *     sp -> | x29 | pc | x19 .. x28 | d8 .. d15 | x30 | error | fpcr | - | the caller's frame ...
+ *             0     8    16           96          160   168     176        192
  */
 	.text
 	.globl	fibril_context_switch
@@ -17,10 +19,11 @@
 	.balign	16
 fibril_context_switch:
 	.cfi_startproc
-	stp	x29, x30, [sp, #-160]!
-	.cfi_adjust_cfa_offset 160
+	sub	sp, sp, #192
+	.cfi_adjust_cfa_offset 192
+	adr	x9, .Lresume
+	stp	x29, x9, [sp]
 	.cfi_rel_offset x29, 0
-	.cfi_rel_offset x30, 8
 	stp	x19, x20, [sp, #16]
 	stp	x21, x22, [sp, #32]
 	stp	x23, x24, [sp, #48]
@@ -30,8 +33,13 @@ fibril_context_switch:
 	stp	d10, d11, [sp, #112]
 	stp	d12, d13, [sp, #128]
 	stp	d14, d15, [sp, #144]
+	stp	x30, x3, [sp, #160]
+	.cfi_rel_offset x30, 160
+	mrs	x3, fpcr
+	str	x3, [sp, #176]
 	mov	x9, sp
 	str	x9, [x0]
+.Lcontinue:
 	mov	sp, x1
 	/* The frame is laid out alike on every stack, so the rules stay true across the line above. */
 	ldp	x19, x20, [sp, #16]
@@ -43,18 +51,48 @@ fibril_context_switch:
 	ldp	d10, d11, [sp, #112]
 	ldp	d12, d13, [sp, #128]
 	ldp	d14, d15, [sp, #144]
-	ldp	x29, x30, [sp], #160
+	ldp	x29, x9, [sp], #160
 	.cfi_adjust_cfa_offset -160
 	.cfi_restore x29
+	br	x9
+	/*
+	 * Where a parked fibril goes on: its errno, how its floating-point arithmetic rounds, and what
+	 * fibril_note_left does, then back to the caller. Unwinders take it for a return address and look at
+	 * the instruction before: the rules are alike.
+	 */
+.Lresume:
+	ldr	x9, [sp, #16]
+	cmp	x9, x3
+	b.eq	1f
+	msr	fpcr, x9
+1:	ldp	x30, x0, [sp], #32
+	.cfi_adjust_cfa_offset -32
 	.cfi_restore x30
-	/* A plain branch: `ret` would be predicted to return to the caller of the stack left. */
-	br	x30
+	adrp	x9, :gottprel:fibril_thread_error
+	ldr	x9, [x9, #:gottprel_lo12:fibril_thread_error]
+	mrs	x10, tpidr_el0
+	ldr	x9, [x10, x9]
+	str	w0, [x9]
+	cbz	x2, 2f
+	ldr	w9, [x2]
+	add	w9, w9, #1
+	stlr	w9, [x2]
+	ldrb	w9, [x2, #4]
+	cmp	w9, #4
+	b.ne	2f
+	mov	x0, x2
+	adrp	x9, fibril_bury
+	ldr	x9, [x9, #:lo12:fibril_bury]
+	br	x9
+2:	ret
 	.cfi_endproc
 	.size	fibril_context_switch, . - fibril_context_switch
 
 /*
- * Where a new fibril begins: the function to call lies in x19, its argument in x20. x29 is zero and
- * the return address undefined: the stack ends here for every unwinder.
+ * Where a new fibril begins: the function to call lies in x19, its first argument in x20, the others
+ * are left and the FPCR of the side that was left. x29 is zero and the return address undefined: the stack
+ * ends here for every unwinder. The function returns, when the fibril has ended, where to go on
+ * (struct fibril_departure: x0, x1); left is then its first argument.
  */
 	.globl	fibril_context_start
 	.hidden	fibril_context_start
@@ -64,8 +102,13 @@ fibril_context_start:
 	.cfi_startproc
 	.cfi_undefined x30
 	mov	x0, x20
+	mov	x1, x2
+	mov	x2, x3
 	blr	x19
-	brk	#1
+	mov	x3, x1
+	mov	x1, x0
+	mov	x2, x20
+	b	.Lcontinue
 	.cfi_endproc
 	.size	fibril_context_start, . - fibril_context_start
 

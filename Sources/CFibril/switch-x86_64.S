@@ -3,19 +3,19 @@
 #if defined(__x86_64__)
 
 /*
- * void fibril_context_switch(uint64_t *save_sp /rdi/, uint64_t next_sp /rsi/)
+ * void fibril_context_switch(uint64_t *save_sp /rdi/, uint64_t next_sp /rsi/, uint64_t left /rdx/,
+ *                            int error /ecx/)
  *
  * Saves what a callee must preserve on the running stack, stores the stack pointer to *save_sp,
- * takes next_sp and restores from there. What lies at a saved stack pointer, lowest address first
- * (enum fibril_context, FIBRIL_CONTEXT_X86_64):
+ * takes next_sp and goes on at the pc that lies there, with left in rdx, and MXCSR and the x87 control
+ * word as the side that is left had them in r8 and r9. What lies at a saved stack pointer, lowest
+ * address first (enum fibril_context, FIBRIL_CONTEXT_X86_64):
  *
- *     sp -> | pc | r15 | r14 | r13 | r12 | rbx | rbp | the caller's frame ...
- *             0    8     16    24    32    40    48    56
+ *     sp -> | pc | r15 | r14 | r13 | r12 | rbx | rbp | error | mxcsr, x87 | return address ...
+ *             0    8     16    24    32    40    48    56      64    68     72
  *
- * The return address is moved below the registers and left by an indirect jump: a `ret` would be
- * predicted to go back to the caller of the stack that was left.
- *
- * The floating-point control words are callee-saved as well by the ABI; the scheduler switches them.
+ * Reading MXCSR takes Zen 12 cycles, so each switch reads it once, and writes it where it differs.
+ * No return ends it: calls and returns stay paired, which the processor's prediction of returns rests on.
  */
 	.text
 	.globl	fibril_context_switch
@@ -24,9 +24,12 @@
 	.balign	16
 fibril_context_switch:
 	.cfi_startproc
-	popq	%rdx
-	.cfi_adjust_cfa_offset -8
-	.cfi_register %rip, %rdx
+	pushq	%rax
+	.cfi_adjust_cfa_offset 8
+	stmxcsr	(%rsp)
+	fnstcw	4(%rsp)
+	pushq	%rcx
+	.cfi_adjust_cfa_offset 8
 	pushq	%rbp
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset %rbp, 0
@@ -45,15 +48,17 @@ fibril_context_switch:
 	pushq	%r15
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset %r15, 0
-	pushq	%rdx
+	leaq	.Lresume(%rip), %rax
+	pushq	%rax
 	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %rip, 0
+	movl	64(%rsp), %r8d
+	movzwl	68(%rsp), %r9d
 	movq	%rsp, (%rdi)
+.Lcontinue:
 	movq	%rsi, %rsp
 	/* The frame is laid out alike on every stack, so the rules stay true across the line above. */
-	popq	%rdx
+	popq	%rax
 	.cfi_adjust_cfa_offset -8
-	.cfi_register %rip, %rdx
 	popq	%r15
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore %r15
@@ -72,15 +77,54 @@ fibril_context_switch:
 	popq	%rbp
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore %rbp
-	jmpq	*%rdx
+	jmpq	*%rax
+	/*
+	 * Where a parked fibril goes on: its errno, how its floating-point arithmetic rounds, and what
+	 * fibril_note_left does (here, because a frame for it would cost as much as the rest), then back to
+	 * the caller. Unwinders take it for a return address and look at the byte before: the rules are alike.
+	 */
+.Lresume:
+	popq	%rdi
+	.cfi_adjust_cfa_offset -8
+	movq	fibril_thread_error@gottpoff(%rip), %rax
+	movq	%fs:(%rax), %rax
+	movl	%edi, (%rax)
+	/* All but MXCSR's sticky flags. */
+	xorl	(%rsp), %r8d
+	andl	$0xffffffc0, %r8d
+	movzwl	4(%rsp), %eax
+	xorl	%r9d, %eax
+	orl	%r8d, %eax
+	jne	.Lfloat_control_differs
+.Larrive:
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	testq	%rdx, %rdx
+	je	.Lreturn
+	incl	(%rdx)
+	cmpb	$4, 4(%rdx)
+	je	.Lended
+.Lreturn:
+	ret
+.Lended:
+	movq	%rdx, %rdi
+	jmpq	*fibril_bury(%rip)
+	.cfi_adjust_cfa_offset 8
+.Lfloat_control_differs:
+	ldmxcsr	(%rsp)
+	fldcw	4(%rsp)
+	jmp	.Larrive
 	.cfi_endproc
 	.size	fibril_context_switch, . - fibril_context_switch
 
 /*
  * Where a new fibril begins: fibril_context_prepare puts its address into the pc slot, the function
- * to call into r12 and its argument into r13. The stack pointer is a multiple of 16 here, so that
- * the call leaves it as the ABI wants it at a function's entry. rip is undefined and rbp zero: the
- * stack ends here for every unwinder.
+ * to call into r12 and its first argument into r13; the others are left and fibril_float_control() of
+ * the side that was left. The stack pointer is a multiple of 16 here, so that the call leaves it as the ABI wants it
+ * at a function's entry. rip is undefined and rbp zero: the stack ends here for every unwinder.
+ *
+ * The function returns, when the fibril has ended, where to go on (struct fibril_departure: rax, rdx);
+ * left is then its first argument.
  */
 	.globl	fibril_context_start
 	.hidden	fibril_context_start
@@ -90,8 +134,18 @@ fibril_context_start:
 	.cfi_startproc
 	.cfi_undefined %rip
 	movq	%r13, %rdi
+	movq	%rdx, %rsi
+	andl	$0xffffffc0, %r8d
+	movq	%r9, %rdx
+	shlq	$32, %rdx
+	orq	%r8, %rdx
 	callq	*%r12
-	ud2
+	movq	%rax, %rsi
+	movl	%edx, %r8d
+	movq	%rdx, %r9
+	shrq	$32, %r9
+	movq	%r13, %rdx
+	jmp	.Lcontinue
 	.cfi_endproc
 	.size	fibril_context_start, . - fibril_context_start
 

@@ -4,6 +4,7 @@
  * on a thread-local list, which therefore belongs to the fibril and has to be switched with it.
  */
 #define _GNU_SOURCE
+#include "fibril_per_call.h"
 #include "fibril_thread.h"
 
 #include <link.h>
@@ -51,11 +52,11 @@ static int collect_module(struct dl_phdr_info *module, size_t size, void *argume
 }
 
 /* The one word that is zero before a value is pushed and after it is popped, and not in between. */
-void **fibril_task_local_head(void)
+uint64_t *fibril_task_local_values(void)
 {
 	static const char key;
 	intptr_t value = 1;
-	void **found = NULL;
+	uint64_t *found = NULL;
 	int matches = 0;
 
 	if (!swift_task_localValuePush || !swift_task_localValuePop || !&$sSiN || fibril_thread_runs_swift_task())
@@ -75,7 +76,7 @@ void **fibril_task_local_head(void)
 	for (int i = 0; i < words[0].count && i < words[1].count && i < words[2].count; i++) {
 		if (!words[0].value[i] && words[1].value[i] && !words[2].value[i]) {
 			matches++;
-			found = words[0].address[i];
+			found = (uint64_t *)words[0].address[i];
 		}
 	}
 	free(words);

@@ -42,6 +42,34 @@ import Testing
     #expect(values == Array(repeating: 100, count: 20))
   }
 
+  /// Two fibrils modify one variable at a time, which each one's own set of accesses does not show.
+  private static func conflict(_ options: FibrilTask.Options) throws -> Int {
+    final class Variable { var value = 0 }
+    @Sendable func modify(_ value: inout Int) {
+      value += 1
+      Fibril.yield()
+    }
+    return try onTask(options) { task in
+      let variable = Variable()
+      for _ in 0..<2 { try task.spawn { modify(&variable.value) } }
+      task.joinAll()
+      return variable.value
+    }
+  }
+
+  @Test func sharedAccessesShowConflictsBetweenFibrils() async throws {
+    await #expect(processExitsWith: .success) { _ = try Self.conflict(.init()) }
+    await #expect(processExitsWith: .failure) {
+      var options = FibrilTask.Options()
+      options.sharesOpenAccesses = true
+      _ = try Self.conflict(options)
+    }
+    await #expect(processExitsWith: .failure) {
+      unsafe setenv("FIBRIL_SHARED_EXCLUSIVITY", "1", 1)
+      _ = try Self.conflict(.init())
+    }
+  }
+
   /// The three modes besides to-nearest, which is 0: <fenv.h> has each twice for Swift.
   #if arch(x86_64)
     private static let roundings: [CInt] = [0x400, 0x800, 0xc00]

@@ -87,7 +87,7 @@ import TraceEvents
       let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
       for fibril in DumpedFibril.parse(run.output) where fibril.line.contains("running") && !fibril.frames.isEmpty {
         seen += 1
-        #expect(fibril.functions.contains("WorkPlan.blockingPart"), "\(run.output)")
+        #expect(fibril.functions.contains("YieldWork.blockOnce"), "\(run.output)")
         #expect(fibril.functions.last == "fibril_context_start", "\(run.output)")
       }
     }

@@ -71,10 +71,12 @@ void fibril_names_announce(uint32_t name_count) FIBRIL_HIDDEN;
 /* Fires the batch probe for what was recorded since the last time. Only the owner may call it. */
 void fibril_buffer_flush(struct fibril_buffer *buffer) FIBRIL_HIDDEN;
 
-/* The number that the task's next record will have. */
-static inline uint64_t fibril_buffer_next_number(const struct fibril_buffer *buffer)
+/* Where the number stands that the task's next record will have. */
+static inline const uint64_t *fibril_buffer_next_number(const struct fibril_buffer *buffer)
 {
-	return buffer ? buffer->head : 0;
+	static const uint64_t none;
+
+	return buffer ? (const uint64_t *)&buffer->head : &none;
 }
 
 /* The slow halves of the functions below. buffer may be NULL. */

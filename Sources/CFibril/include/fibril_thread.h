@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What belongs to a thread: its task, its errno, Swift's set of open accesses; and atomics on raw memory. */
+/* What belongs to a thread: its task, its id, its stack; and atomics on raw memory. */
 #ifndef FIBRIL_THREAD_H
 #define FIBRIL_THREAD_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
@@ -21,66 +20,13 @@ static inline void fibril_thread_task_set(void *task)
 	fibril_thread_task = task;
 }
 
-static inline int *fibril_errno_location(void)
-{
-	return &errno;
-}
-
-/*
- * How floating-point arithmetic rounds and traps, which a function leaves as it found it: MXCSR (its
- * sticky flags not counted) and the x87 control word, or FPCR. Written only where it differs.
- */
-static inline uint64_t fibril_float_control(void)
-{
-#if defined(__x86_64__)
-	uint32_t mxcsr;
-	uint16_t x87;
-	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
-	__asm__ volatile("fnstcw %0" : "=m"(x87));
-	return (uint64_t)x87 << 32 | (mxcsr & ~0x3fu);
-#elif defined(__aarch64__)
-	uint64_t fpcr;
-	__asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-	return fpcr;
-#endif
-}
-
-static inline void fibril_float_control_set(uint64_t control)
-{
-	if (__builtin_expect(fibril_float_control() == control, 1))
-		return;
-#if defined(__x86_64__)
-	uint32_t mxcsr = (uint32_t)control;
-	uint16_t x87 = (uint16_t)(control >> 32);
-	__asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
-	__asm__ volatile("fldcw %0" : : "m"(x87));
-#elif defined(__aarch64__)
-	__asm__ volatile("msr fpcr, %0" : : "r"(control));
-#endif
-}
-
 /* The calling thread: its id, its name in /proc, the bounds of its own stack (false: they can not be told). */
 uint32_t fibril_thread_id(void) __attribute__((visibility("hidden")));
 void fibril_thread_set_name(const char *name) __attribute__((visibility("hidden")));
 bool fibril_thread_stack(uint64_t *low, uint64_t *high) __attribute__((visibility("hidden")));
 
-/*
- * Swift keeps the set of accesses that are open in this thread as a list whose nodes lie on the
- * stack, so it has to be switched along with the fibril. Returns the address of the list's head in
- * the calling thread, or NULL where it can not be told apart; then switch the set by
- * swift_task_exitThreadLocalContext and swift_task_enterThreadLocalContext.
- */
-void **fibril_exclusivity_head(void) __attribute__((visibility("hidden")));
-
-/*
- * The head of the calling thread's list of task-local values, which belongs to the fibril likewise; NULL
- * where it can not be told apart. And whether the thread runs a Swift task, whose values they would be.
- */
-void **fibril_task_local_head(void) __attribute__((visibility("hidden")));
+/* Whether the calling thread runs a Swift task, whose task-local values its fibrils would see. */
 bool fibril_thread_runs_swift_task(void) __attribute__((visibility("hidden")));
-
-void swift_task_exitThreadLocalContext(char *state);
-void swift_task_enterThreadLocalContext(char *state);
 
 static inline uint64_t fibril_atomic_load(const uint64_t *word)
 {
@@ -105,6 +51,12 @@ static inline void fibril_atomic_push(uint64_t *head, uint64_t node, uint64_t *n
 	do
 		*next = first;
 	while (!__atomic_compare_exchange_n(head, &first, node, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
+/* Only a hint: the address may be anything. */
+static inline void fibril_prefetch(uint64_t address)
+{
+	__builtin_prefetch((const void *)address, 1);
 }
 
 static inline void fibril_atomic_fence(void)
@@ -134,6 +86,8 @@ static inline void fibril_atomic_raise(uint64_t *word, uint64_t value)
 
 /* count ids of fibrils that this process has not used yet: the first of them. */
 uint64_t fibril_take_ids(uint64_t count) __attribute__((visibility("hidden")));
+/* A number for a new kind of fibril-local value, from 0. */
+uint64_t fibril_take_local_key(void) __attribute__((visibility("hidden")));
 uint64_t fibril_take_task_id(void) __attribute__((visibility("hidden")));
 
 /* Guards the tables that all tasks of the process share: task slots, chunks, names. */

@@ -1,7 +1,7 @@
 internal import CFibril
 internal import CFibrilContract
 
-// Block, wake and yield: how a fibril gives up its task and how it gets back into the run queue.
+// Block and wake: how a fibril gives up its task and how it gets back into the run queue.
 
 /// Who made a wake, and when (ticks).
 struct Waker {
@@ -84,18 +84,6 @@ extension TaskRef {
   func enqueue(_ entry: EntryRef) {
     pointee.runQueue.append(entry)
     pointee.slot.pointee.runnable += 1
-  }
-
-  /// Lets every runnable fibril run before this one goes on; no switch if there is none.
-  func yield() {
-    if pointee.runsJob { refuseToPark() }
-    harvestIfDue()
-    guard !pointee.runQueue.isEmpty else { return }
-    let fibril = pointee.running
-    fibril.pointee.state = FibrilStateNumber.runnable
-    fibril.pointee.next_number = nextNumber
-    enqueue(fibril)
-    leave(FibrilStateNumber.runnable)
   }
 
   /// The running fibril as the waker of another, now.

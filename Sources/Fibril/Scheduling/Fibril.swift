@@ -19,7 +19,7 @@ public struct Fibril: ~Copyable, Sendable {
   public static let defaultStackBytes = StackArena.defaultBytes - StackArena.pageBytes
 
   static func spawn(
-    on core: TaskRef, name: String?, stackBytes: Int, _ body: @escaping () -> Void
+    on core: TaskRef, name: String?, stackBytes: Int, _ body: consuming @escaping () -> Void
   ) throws(FibrilError) -> Fibril {
     let entry = try core.spawn(name: name, stackBytes: stackBytes, flags: EntryFlag.held, body)
     return Fibril(WakeTarget(entry, on: core), of: core.pointee.id)
@@ -69,7 +69,7 @@ extension Fibril {
   /// A new fibril of the calling thread's task; see `FibrilTask.spawn`.
   @discardableResult
   public static func spawn(
-    name: String? = nil, stackBytes: Int = defaultStackBytes, _ body: @escaping () -> Void
+    name: String? = nil, stackBytes: Int = defaultStackBytes, _ body: consuming @escaping () -> Void
   ) throws(FibrilError) -> Fibril {
     try spawn(on: requireTask(), name: name, stackBytes: stackBytes, body)
   }

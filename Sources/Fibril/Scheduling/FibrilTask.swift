@@ -25,6 +25,11 @@ public struct FibrilTask: ~Copyable {
     /// the last ones came back at once. Without it they go to helper threads: for file systems that
     /// may hang, as over a network.
     public var runsFileCallsInline = true
+    /// For debugging: whether all fibrils of the task count as one to Swift's check for exclusive
+    /// access, so that a variable which two of them modify at a time, one across a switch, stops the
+    /// program. Such conflicts go unseen otherwise, for each fibril is checked by itself. The environment
+    /// variable `FIBRIL_SHARED_EXCLUSIVITY=1` does the same.
+    public var sharesOpenAccesses = false
 
     public init() {}
   }
@@ -60,7 +65,7 @@ public struct FibrilTask: ~Copyable {
   /// - Throws: `FibrilError` for want of memory.
   @discardableResult
   public func spawn(
-    name: String? = nil, stackBytes: Int = Fibril.defaultStackBytes, _ body: @escaping () -> Void
+    name: String? = nil, stackBytes: Int = Fibril.defaultStackBytes, _ body: consuming @escaping () -> Void
   ) throws(FibrilError) -> Fibril {
     try Fibril.spawn(on: core, name: name, stackBytes: stackBytes, body)
   }

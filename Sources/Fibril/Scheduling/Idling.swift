@@ -5,9 +5,9 @@ internal import CFibrilContract
 // meanwhile.
 
 /// The idle context's body: sleeps in the kernel until something is runnable, then goes there.
-func idle(_ argument: UnsafeMutableRawPointer?) {
+func idle(_ argument: UnsafeMutableRawPointer?, left: UInt64, floatControl: UInt64) -> fibril_departure {
   let task = requireTask()
-  task.arrive()
+  fibril_note_left(left)
   while true {
     if let next = task.pointee.runQueue.popFirst() {
       task.resume(next)
@@ -38,15 +38,25 @@ extension TaskRef {
 
   @inline(__always)
   func harvestIfDue() {
-    pointee.switchesUntilHarvest -= 1
+    if somethingIsDue() { harvestWhatIsDue() }
+  }
+
+  /// Counts a switch.
+  @inline(__always)
+  func somethingIsDue() -> Bool {
+    pointee.switchesUntilHarvest &-= 1
+    return pointee.switchesUntilHarvest <= 0 || pointee.mailbox.hasWakes
+  }
+
+  @inline(never)
+  func harvestWhatIsDue() {
     if pointee.switchesUntilHarvest <= 0 {
       harvestNow()
-    } else if pointee.mailbox.hasWakes {
+    } else {
       takeInbound()  // without a system call, so that fibrils of one task wake each other cheaply
     }
   }
 
-  @inline(never)
   private func harvestNow() {
     renewIfForked()
     if pointee.ring != nil, pointee.ring!.hasWork { pointee.ring!.submit(waitFor: 0) }

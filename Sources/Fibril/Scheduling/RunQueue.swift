@@ -1,3 +1,4 @@
+internal import CFibril
 internal import CFibrilContract
 
 /// A first-in-first-out queue of entries, linked through the entries themselves.
@@ -19,11 +20,32 @@ struct EntryQueue {
     last = entry
   }
 
+  /// Appends `entry` to a queue that is not empty, then takes its first one.
+  @inline(__always)
+  mutating func rotate(_ entry: EntryRef) -> EntryRef {
+    entry.pointee.link = 0
+    unsafe last.unsafelyUnwrapped.pointee.link = entry.bits
+    last = entry
+    let taken = unsafe first.unsafelyUnwrapped
+    first = EntryRef(bits: taken.pointee.link)
+    return taken
+  }
+
   @inline(__always)
   mutating func popFirst() -> EntryRef? {
     guard let entry = first else { return nil }
     first = EntryRef(bits: entry.pointee.link)
     if first == nil { last = nil }
     return entry
+  }
+
+  /// Fetches into the cache what the switch to the first one will touch, while another one runs: its
+  /// entry, and the end of its stack. With a thousand fibrils all of that has gone cold.
+  @inline(__always)
+  func prefetchFirst() {
+    guard let first else { return }
+    let stackPointer = first.pointee.stack_pointer
+    fibril_prefetch(stackPointer)
+    fibril_prefetch(stackPointer &+ 64)
   }
 }

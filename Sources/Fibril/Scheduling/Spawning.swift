@@ -9,7 +9,8 @@ struct Body {
 
 extension TaskRef {
   /// A new fibril at the end of the run queue.
-  func spawn(name: String?, stackBytes: Int, flags: UInt8, _ body: @escaping () -> Void) throws(FibrilError) -> EntryRef
+  func spawn(name: String?, stackBytes: Int, flags: UInt8, _ body: consuming @escaping () -> Void)
+    throws(FibrilError) -> EntryRef
   {
     let stack = try pointee.stacks.take(stackBytes)
     let parent = pointee.running.pointee.id
@@ -21,12 +22,11 @@ extension TaskRef {
       throw error
     }
     if let name { entry.pointee.name = NameTable.intern(name) }
-    let code = unsafe unsafeBitCast(Body(run: body), to: (UInt, UInt).self).0
     unsafe entry.bodyStorage.initialize(to: Body(run: body))
-    entry.pointee.entry = UInt64(code)
+    entry.pointee.entry = entry.pointee.arguments.0  // a closure's first word is its code
     entry.pointee.stack_low = stack.low
     entry.pointee.stack_high = stack.high
-    entry.pointee.stack_pointer = unsafe fibril_context_prepare(stack.high, runFibril, entry.pointer)
+    entry.pointee.stack_pointer = unsafe fibril_context_prepare(stack.start, runFibril, entry.pointer)
     let now = fibril_ticks()
     entry.pointee.since = now
     publish(entry, state: FibrilStateNumber.runnable)
@@ -40,7 +40,7 @@ extension TaskRef {
   }
 
   /// The end of the running fibril. Its stack is given back after the switch away from it, in `bury`.
-  func teardown() -> Never {
+  func teardown() -> fibril_departure {
     // Fibrils that each spawn the next and end must not keep the task from what happened meanwhile.
     harvestIfDue()
     let fibril = pointee.running
@@ -50,8 +50,7 @@ extension TaskRef {
     pointee.closures -= 1
     unsafe fibril_emit_teardown(pointee.buffer, pointee.id, fibril.pointee.id, 0)
     wakeJoiners()
-    leave(FibrilStateNumber.dead)
-    fatalError("a fibril ran again after its teardown")
+    return depart()
   }
 
   /// After the last switch away from a fibril: its stack is free, and its entry if nobody holds it.
@@ -77,16 +76,19 @@ extension Ref<fibril_entry> {
 }
 
 /// Where every fibril starts, on its own stack.
-private func runFibril(_ argument: UnsafeMutableRawPointer?) {
+private func runFibril(_ argument: UnsafeMutableRawPointer?, left: UInt64, floatControl: UInt64) -> fibril_departure {
   let task = requireTask()
-  task.arrive()
-  fibril_float_control_set(task.pointee.floatControl)
+  fibril_note_left(left)
+  if unsafe floatControl != task.pointee.perCall.float_control {
+    unsafe fibril_float_control_set(task.pointee.perCall.float_control)
+  }
   let entry = unsafe EntryRef(argument!.assumingMemoryBound(to: fibril_entry.self))
   runBody(entry)
-  task.teardown()
+  if entry.pointee.per_call != 0 { LocalValues.release(of: entry) }
+  return task.teardown()
 }
 
-/// Apart from `runFibril`, which never returns, so that the closure's context is released.
+/// Apart from `runFibril`, so that the closure's context is released before the teardown.
 @inline(never)
 private func runBody(_ entry: EntryRef) {
   let body = unsafe entry.bodyStorage.move()

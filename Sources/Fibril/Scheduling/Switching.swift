@@ -3,45 +3,110 @@ internal import CFibrilContract
 
 // The switch: who runs next, and what is carried over. Nothing here allocates, locks or counts
 // references. The order is the same everywhere: first the table, then the event (fibril_table.h).
+//
+// What a yield nearly always is makes no call before it ends in `fibril_context_switch`, and needs no
+// frame; whatever is rare is apart, and called last as well.
 
 extension TaskRef {
+  /// Lets every runnable fibril run before this one goes on; no switch if there is none.
+  func yield() {
+    if somethingIsDue() || pointee.runsJob { return yieldAfterHarvest() }
+    guard !pointee.runQueue.isEmpty else { return }
+    yieldToFirst()
+  }
+
+  @inline(never)
+  private func yieldAfterHarvest() {
+    if pointee.runsJob { refuseToPark() }
+    harvestWhatIsDue()
+    guard !pointee.runQueue.isEmpty else { return }
+    yieldToFirst()
+  }
+
+  @inline(__always)
+  private func yieldToFirst() {
+    let fibril = pointee.running
+    fibril.pointee.state = FibrilStateNumber.runnable
+    fibril.pointee.next_number = nextNumber
+    change(from: fibril, FibrilStateNumber.runnable, to: pointee.runQueue.rotate(fibril))
+  }
+
   /// Gives the task up to the first runnable fibril, or to the kernel if there is none. The caller
   /// has noted in its entry why; this returns when the fibril runs again.
   func leave(_ state: UInt8) {
-    let previous = pointee.running
+    guard let next = pointee.runQueue.popFirst() else { return fallAsleep(state) }
+    pointee.slot.pointee.runnable &-= 1
+    change(from: pointee.running, state, to: next)
+  }
+
+  /// The same for a fibril that has ended: says where to go on.
+  func depart() -> fibril_departure {
+    let fibril = pointee.running
+    let state = FibrilStateNumber.dead
+    let stackPointer: UInt64
     if let next = pointee.runQueue.popFirst() {
-      pointee.slot.pointee.runnable -= 1
-      pointee.slot.pointee.counts.switches += 1
-      announce(next)
-      unsafe fibril_emit_switch(pointee.buffer, pointee.id, previous.pointee.id, next.pointee.id, UInt32(state))
-      pointee.leaving = previous
-      carryingPerCallState {
-        unsafe fibril_context_switch(stackPointer(of: previous), next.pointee.stack_pointer)
-      }
+      pointee.slot.pointee.runnable &-= 1
+      noteChange(to: next)
+      emitSwitch(from: fibril, state, to: next.pointee.id)
+      stackPointer = next.pointee.stack_pointer
     } else {
-      pointee.slot.pointee.running = 0
-      pointee.slot.pointee.running_entry = 0
-      pointee.slot.pointee.counts.sleeps += 1
-      unsafe fibril_emit_switch(pointee.buffer, pointee.id, previous.pointee.id, 0, UInt32(state))
-      pointee.leaving = previous
-      carryingPerCallState {
-        unsafe fibril_context_switch(stackPointer(of: previous), pointee.idleStackPointer)
-      }
+      noteSleep()
+      emitSwitch(from: fibril, state, to: 0)
+      stackPointer = pointee.idleStackPointer
     }
-    arrive()
+    // Written rather than read, which would take four times as long.
+    let floatControl = unsafe pointee.perCall.float_control
+    fibril_float_control_set(floatControl)
+    return fibril_departure(next_sp: stackPointer, float_control: floatControl)
+  }
+
+  @inline(__always)
+  private func change(from previous: EntryRef, _ state: UInt8, to next: EntryRef) {
+    pointee.runQueue.prefetchFirst()
+    noteChange(to: next)
+    if fibril_traces_scheduling() { return emitAndSwitchStacks(from: previous, state, to: next) }
+    switchStacks(from: previous, to: next.pointee.stack_pointer)
+  }
+
+  @inline(never)
+  private func emitAndSwitchStacks(from previous: EntryRef, _ state: UInt8, to next: EntryRef) {
+    emitSwitch(from: previous, state, to: next.pointee.id)
+    switchStacks(from: previous, to: next.pointee.stack_pointer)
+  }
+
+  @inline(never)
+  private func fallAsleep(_ state: UInt8) {
+    let previous = pointee.running
+    noteSleep()
+    emitSwitch(from: previous, state, to: 0)
+    switchStacks(from: previous, to: pointee.idleStackPointer)
   }
 
   /// From the kernel's sleep to `next`, on the idle stack.
   func resume(_ next: EntryRef) {
-    pointee.slot.pointee.runnable -= 1
-    pointee.slot.pointee.counts.resumes += 1
+    pointee.slot.pointee.runnable &-= 1
+    pointee.slot.pointee.counts.resumes &+= 1
     announce(next)
     unsafe fibril_emit_switch(pointee.buffer, pointee.id, 0, next.pointee.id, 0)
-    unsafe fibril_context_switch(&pointer.pointee.idleStackPointer, next.pointee.stack_pointer)
-    arrive()
+    unsafe fibril_context_switch(
+      &pointer.pointee.idleStackPointer, next.pointee.stack_pointer, 0, 0)
   }
 
-  /// Notes that `next` is about to run. Its sequence stays odd until its context is saved again.
+  @inline(__always)
+  private func noteChange(to next: EntryRef) {
+    pointee.slot.pointee.counts.switches &+= 1
+    announce(next)
+  }
+
+  @inline(__always)
+  private func noteSleep() {
+    pointee.slot.pointee.running = 0
+    pointee.slot.pointee.running_entry = 0
+    pointee.slot.pointee.counts.sleeps &+= 1
+  }
+
+  /// Notes that `next` is about to run. Its sequence stays odd until its context is saved again
+  /// (`fibril_note_left`).
   @inline(__always)
   private func announce(_ next: EntryRef) {
     next.pointee.sequence &+= 1
@@ -49,51 +114,43 @@ extension TaskRef {
     next.pointee.state = FibrilStateNumber.running
     next.pointee.next_number = nextNumber
     pointee.running = next
-    pointee.slot.pointee.running = next.pointee.id
-    pointee.slot.pointee.running_entry = next.bits
+    let slot = pointee.slot
+    slot.pointee.running = next.pointee.id
+    slot.pointee.running_entry = next.bits
   }
 
-  /// The first thing on every stack after a switch: the fibril that was left has a saved context
-  /// now, or has ended and can be freed, for nothing runs on its stack any more.
   @inline(__always)
-  func arrive() {
-    guard let left = pointee.leaving else { return }
-    pointee.leaving = nil
-    fibril_store_barrier()
-    left.pointee.sequence &+= 1
-    if left.pointee.state == FibrilStateNumber.dead { bury(left) }
+  private func emitSwitch(from previous: EntryRef, _ state: UInt8, to next: UInt64) {
+    unsafe fibril_emit_switch(pointee.buffer, pointee.id, previous.pointee.id, next, UInt32(state))
   }
 
-  /// Per-call state that lives in the thread and belongs to the fibril: it waits on the fibril's own
-  /// stack. errno; how floating-point arithmetic rounds; and Swift's set of open accesses, whose nodes
-  /// lie on that same stack.
+  /// Changes stacks. Per-call state, which lies in the thread and belongs to the fibril, waits on the
+  /// fibril's own stack.
   @inline(__always)
-  private func carryingPerCallState(_ body: () -> Void) {
-    let savedErrno = unsafe pointee.errno.pointee
-    let taskLocals = unsafe pointee.taskLocalHead?.pointee
-    if unsafe taskLocals != nil { unsafe pointee.taskLocalHead!.pointee = nil }
-    defer { if let head = unsafe pointee.taskLocalHead { unsafe head.pointee = taskLocals } }
-    let floatControl = fibril_float_control()
-    if let head = unsafe pointee.exclusivityHead {
-      let accesses = unsafe head.pointee
-      if unsafe accesses != nil { unsafe head.pointee = nil }
-      body()
-      if unsafe accesses != nil { unsafe head.pointee = accesses }
-    } else {
-      var accesses: (UInt, UInt) = (0, 0)
-      unsafe withUnsafeMutableBytes(of: &accesses) { bytes in
-        let state = unsafe bytes.assumingMemoryBound(to: CChar.self).baseAddress!
-        unsafe swift_task_exitThreadLocalContext(state)
-        body()
-        unsafe swift_task_enterThreadLocalContext(state)
-      }
+  private func switchStacks(from previous: EntryRef, to stackPointer: UInt64) {
+    guard unsafe fibril_per_call_is_empty(&pointer.pointee.perCall) else {
+      return switchStacksCarrying(from: previous, to: stackPointer)
     }
-    fibril_float_control_set(floatControl)
-    unsafe pointee.errno.pointee = savedErrno
+    switchStacksBare(from: previous, to: stackPointer)
+  }
+
+  /// With Swift accesses open, or C++ exceptions being handled.
+  @inline(never)
+  private func switchStacksCarrying(from previous: EntryRef, to stackPointer: UInt64) {
+    var saved = fibril_per_call_saved()
+    unsafe fibril_per_call_save(&pointer.pointee.perCall, &saved)
+    switchStacksBare(from: previous, to: stackPointer)
+    unsafe fibril_per_call_restore(&pointer.pointee.perCall, &saved)
   }
 
   @inline(__always)
-  private func stackPointer(of entry: EntryRef) -> UnsafeMutablePointer<UInt64> {
+  private func switchStacksBare(from previous: EntryRef, to stackPointer: UInt64) {
+    unsafe fibril_context_switch(
+      stackPointerField(of: previous), stackPointer, previous.bits, pointee.perCall.error.pointee)
+  }
+
+  @inline(__always)
+  private func stackPointerField(of entry: EntryRef) -> UnsafeMutablePointer<UInt64> {
     unsafe UnsafeMutableRawPointer(entry.pointer).advanced(by: stackPointerOffset)
       .assumingMemoryBound(to: UInt64.self)
   }

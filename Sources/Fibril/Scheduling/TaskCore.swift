@@ -12,18 +12,13 @@ internal import CFibrilContract
   var image: UInt64
   let root: EntryRef
   let buffer: UnsafeMutablePointer<fibril_buffer>?
-  /// Head of Swift's list of open accesses in this thread; nil: to be switched by the library's calls.
-  let exclusivityHead: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
-  /// Head of Swift's list of task-local values in this thread, which runs no Swift task.
-  let taskLocalHead: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
-  let errno: UnsafeMutablePointer<CInt>
-  /// With what rounding and traps each fibril starts: the thread's when it became a task.
-  let floatControl: UInt64
+  /// Where the number of the task's next record stands.
+  let recordNumber: UnsafePointer<UInt64>
+  /// Where the thread keeps what belongs to the fibril that runs.
+  var perCall: fibril_per_call
 
   /// The fibril that runs, or ran last before the task went to sleep.
   var running: EntryRef
-  /// The fibril whose context the last switch saved, until the next one has noted it.
-  var leaving: EntryRef?
   var runQueue = EntryQueue()
   /// The saved context of "fibril 0", which sleeps in the kernel on a stack of its own.
   var idleStackPointer: UInt64
@@ -86,5 +81,5 @@ extension TaskRef {
   }
 
   @inline(__always)
-  var nextNumber: UInt64 { unsafe fibril_buffer_next_number(pointee.buffer) }
+  var nextNumber: UInt64 { unsafe pointee.recordNumber.pointee }
 }

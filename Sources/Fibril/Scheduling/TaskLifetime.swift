@@ -17,17 +17,19 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
     if slot.core == 0 {
       slot.core = UInt64(UInt(bitPattern: UnsafeMutablePointer<TaskCore>.allocate(capacity: 1)))
     }
+    let perCall = unsafe fibril_per_call_find(
+      options.sharesOpenAccesses || isSetInEnvironment("FIBRIL_SHARED_EXCLUSIVITY"))
     let id = fibril_take_task_id()
+    let buffer = unsafe fibril_buffer_acquire(id)
     let task = TaskRef(bits: slot.core)!
     unsafe task.pointer.initialize(
       to: TaskCore(
         slot: slot, id: id, threadID: slot.pointee.tid, image: fibril_process_ident(),
-        root: root, buffer: fibril_buffer_acquire(id),
-        exclusivityHead: fibril_exclusivity_head(), taskLocalHead: fibril_task_local_head(),
-        errno: fibril_errno_location(),
-        floatControl: fibril_float_control(), running: root,
+        root: root, buffer: buffer, recordNumber: fibril_buffer_next_number(buffer),
+        perCall: unsafe perCall, running: root,
         idleStackPointer: fibril_context_prepare(idleStack.high, idle, nil), entries: entries, stacks: stacks,
         inlineCalls: InlineCalls(runsFileCallsInline: options.runsFileCallsInline), mailbox: mailbox))
+    unsafe fibril_bury_set { entry in unsafe requireTask().bury(EntryRef(entry!)) }
     slot.pointee.buffer = UInt64(UInt(bitPattern: unsafe task.pointee.buffer))
     EndWaiters.setOwner(of: mailbox, task: id)
     mailbox.takeOrders(true)
@@ -68,6 +70,11 @@ extension TaskRef {
   }
 }
 
+private func isSetInEnvironment(_ name: String) -> Bool {
+  guard let value = unsafe getenv(name) else { return false }
+  return unsafe strcmp(value, "1") == 0
+}
+
 /// Waits for what is left of the task and takes it down.
 func stopTask(_ task: TaskRef) {
   precondition(currentTask() == task, "a FibrilTask is destroyed on another thread than its own")
@@ -75,6 +82,8 @@ func stopTask(_ task: TaskRef) {
   task.pointee.mailbox.takeOrders(false)
   task.carryOutOrders()
   task.joinAll()
+  LocalValues.release(of: task.pointee.root)
+  task.joinAll()  // what the values' ends have spawned
   task.drainCalls()
   task.renewIfForked()
   task.pointee.helpers?.stop()
