@@ -47,6 +47,21 @@ import TraceEvents
     }
   }
 
+  /// Three fibrils that each hold what the one before waits for; each line says who that is.
+  @Test func aDeadlockShowsWhoHoldsWhat() throws {
+    let subject = try Subject(workload, ["--fibrils", "2", "--blocks", "1", "--park", "60", "--deadlock"])
+    _ = try subject.wait { Self.isParked($0, 2) && $0.fibrils.count { $0.reason == .mutex } == 3 }
+    let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
+    let fibrils = DumpedFibril.parse(run.output)
+    for index in 0..<3 {
+      let waiting = try #require(fibrils.first { $0.name == "deadlock-\(index)" })
+      let holder = try #require(fibrils.first { $0.name == "deadlock-\((index + 1) % 3)" })
+      #expect(waiting.line.contains("waiting for mutex 0x"))
+      #expect(waiting.line.hasSuffix(", held by fibril \(holder.id!) \"\(holder.name!)\""))
+      #expect(waiting.functions.contains { $0.hasPrefix("FibrilMutex.lock") })
+    }
+  }
+
   @Test func theProcessDoesNotNotice() throws {
     let arguments = ["--tasks", "2", "--fibrils", "50", "--blocks", "3", "--park", "10"]
     let undisturbed = try Subject(workload, arguments)

@@ -7,7 +7,7 @@ import TraceEvents
 @Suite struct TraceTests {
   let workload = builtPrograms.appending(path: "fibril-workload").path
 
-  @Test(arguments: ["sleep", "read", "yield"])
+  @Test(arguments: ["sleep", "read", "yield", "mutex", "channel"])
   func everyNumberIsTheWorkloads(kind: String) throws {
     let arguments = ["--tasks", "2", "--fibrils", "1000", "--blocks", "10", "--kind", kind]
     let (trace, output) = try TraceResults.ofCommand([], [workload] + arguments)
