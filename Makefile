@@ -6,7 +6,7 @@ SWIFT ?= swift
 # The day of the release that the man page speaks of.
 RELEASED := November 24, 2026
 
-.PHONY: all demo man test lint check-aarch64 install packages test-packages clean
+.PHONY: all demo man bench test lint check-aarch64 install packages test-packages clean
 
 all: packages
 	$(SWIFT) build -c release
@@ -21,8 +21,13 @@ test: test-packages lint check-aarch64
 	$(SWIFT) test --skip-build
 	scripts/test-dependent-package
 
+# Our figures beside those of the peers, in one run. BENCH_JSON names a file for the same as JSON.
+bench: packages
+	scripts/install-packages python3
+	Benchmarks/run
+
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Examples Plugins
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks Plugins
 
 # The assembly of the architecture this machine is not.
 check-aarch64:

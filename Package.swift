@@ -31,6 +31,7 @@ let package = Package(
     .executable(name: "fibril", targets: ["FibrilCLI"]),
     .executable(name: "treewalk", targets: ["treewalk"]),
     .executable(name: "fibril-workload", targets: ["fibril-workload"]),
+    .executable(name: "fibril-bench", targets: ["fibril-bench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -66,6 +67,7 @@ let package = Package(
 
     command("treewalk", ["Fibril", argumentParser], path: "Examples/treewalk"),
     command("fibril-workload", ["Fibril", argumentParser], path: "Examples/fibril-workload"),
+    command("fibril-bench", ["Fibril", argumentParser], path: "Benchmarks/fibril-bench"),
 
     .executableTarget(name: "embed-bpf-object", path: "Plugins/embed-bpf-object", swiftSettings: strict),
     .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["embed-bpf-object"]),

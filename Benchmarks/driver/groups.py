@@ -1,0 +1,10 @@
+"""The groups of rows, by the name that the command line takes."""
+
+from . import calls, machine, memory, switching
+
+ALL = {
+  "switching": switching.measure,
+  "calls": calls.measure,
+  "memory": memory.measure,
+  "machine": machine.measure,
+}

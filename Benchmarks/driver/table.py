@@ -1,0 +1,85 @@
+"""The rows and their goals, as a table for people and as JSON for programs."""
+
+import dataclasses
+import json
+import os
+import platform
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+  text: str
+  # Takes our figure and the peer's.
+  holds: object
+  needs_peer: bool = True
+
+
+def ratio_at_most(limit):
+  return Goal(f"ratio <= {limit}", lambda ours, peer: ours / peer <= limit)
+
+
+def ratio_at_least(limit):
+  return Goal(f"ratio >= {limit}", lambda ours, peer: ours / peer >= limit)
+
+
+def more_at_most(limit, unit):
+  return Goal(f"<= {limit} {unit} more", lambda ours, peer: ours - peer <= limit)
+
+
+def at_most(limit, unit):
+  return Goal(f"<= {limit} {unit}", lambda ours, _: ours <= limit, needs_peer=False)
+
+
+class Table:
+  def __init__(self):
+    self.rows = []
+    self.broken = []
+
+  def add(self, name, unit, ours, goal, peer=None, peer_value=None):
+    known = not goal.needs_peer or peer_value is not None
+    self.rows.append({
+      "name": name, "unit": unit, "ours": ours, "peer": peer, "peer_value": peer_value,
+      "ratio": ours / peer_value if peer_value else None,
+      "goal": goal.text, "met": bool(goal.holds(ours, peer_value)) if known else None,
+    })
+
+  def add_broken(self, name, why):
+    self.broken.append({"name": name, "why": why})
+
+  def print(self, missing):
+    head = ["name", "ours", "peer", "peer's value", "ratio", "goal", "met"]
+    lines = [head] + [self.line(row) for row in self.rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    lines.insert(1, ["-" * width for width in widths])
+    for line in lines:
+      print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+    print(f"\n{sum(row['met'] is True for row in self.rows)} of {len(self.rows)} goals met")
+    for peer, why in missing.items():
+      print(f"missing peer: {peer}: {why}")
+    for broken in self.broken:
+      print(f"BROKEN: {broken['name']}: {broken['why']}")
+
+  @staticmethod
+  def line(row):
+    met = {True: "yes", False: "NO", None: "?"}[row["met"]]
+    theirs = "missing" if row["peer_value"] is None else f"{number(row['peer_value'])} {row['unit']}"
+    return [
+      row["name"], f"{number(row['ours'])} {row['unit']}", row["peer"] or "", theirs if row["peer"] else "",
+      f"{row['ratio']:.3f}" if row["ratio"] else "", row["goal"], met,
+    ]
+
+  def write_json(self, missing):
+    path = os.environ.get("BENCH_JSON")
+    if not path:
+      return
+    with open(path, "w") as file:
+      json.dump({
+        "machine": {"system": f"{platform.system()} {platform.release()}", "architecture": platform.machine(),
+                    "processors": os.cpu_count()},
+        "rows": self.rows, "missing": missing, "broken": self.broken,
+      }, file, indent=1)
+      file.write("\n")
+
+
+def number(value) -> str:
+  return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 100 else f"{value:.2f}"

@@ -1,0 +1,3 @@
+module fibril.invalid/peers
+
+go 1.22

@@ -1,0 +1,48 @@
+// Passes a probe site so many times while nobody listens, for callgrind to count the instructions. "none"
+// is the loop alone. Built with the runtime's own header and assembly file.
+#include <fibril_probes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "timing.h"
+
+/* What a site calls when somebody listens; then the count is worth nothing. */
+#define LISTENED(name, ...) void fibril_emit_##name##_slow(__VA_ARGS__) { fail("somebody listens to " #name); }
+
+LISTENED(switch, struct fibril_buffer *buffer, uint64_t task, uint64_t previous, uint64_t next, uint32_t state)
+LISTENED(block, struct fibril_buffer *buffer, uint64_t task, uint64_t time, uint64_t fibril, uint32_t reason,
+	 uint64_t object, uint64_t deadline)
+LISTENED(wake, struct fibril_buffer *buffer, uint64_t task, uint64_t time, uint64_t fibril, uint32_t waker_task,
+	 uint64_t waker_fibril)
+LISTENED(submit, struct fibril_buffer *buffer, uint64_t task, uint64_t fibril, uint64_t parent, int32_t call,
+	 uint64_t entry, uint32_t name, const char *text)
+LISTENED(teardown, struct fibril_buffer *buffer, uint64_t task, uint64_t fibril, int64_t result)
+
+#define PASS(site)                                                      \
+	for (uint64_t i = 0; i < count; i++) {                          \
+		__asm__ volatile("" : : : "memory");                    \
+		site;                                                   \
+	}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		fail("usage: probe-sites none|switch|block|wake|submit|teardown COUNT");
+	uint64_t count = strtoull(argv[2], NULL, 10);
+
+	if (!strcmp(argv[1], "none"))
+		PASS()
+	else if (!strcmp(argv[1], "switch"))
+		PASS(fibril_emit_switch(NULL, 1, 2, 3, 0))
+	else if (!strcmp(argv[1], "block"))
+		PASS(fibril_emit_block(NULL, 1, 2, 3, 0, 0, 0))
+	else if (!strcmp(argv[1], "wake"))
+		PASS(fibril_emit_wake(NULL, 1, 2, 3, 0, 0))
+	else if (!strcmp(argv[1], "submit"))
+		PASS(fibril_emit_submit(NULL, 1, 2, 3, -1, 0, 0, NULL))
+	else if (!strcmp(argv[1], "teardown"))
+		PASS(fibril_emit_teardown(NULL, 1, 2, 0))
+	else
+		fail("no such site");
+	return 0;
+}
