@@ -5,6 +5,7 @@ import subprocess
 
 from .peers import note
 
+# Whole programs that keep every processor busy are disturbed more often and take more rounds.
 ROUNDS = 5
 # Longer than any single measurement takes; one that hangs is broken.
 SECONDS = 120

@@ -32,6 +32,7 @@ def at_most(limit, unit):
 
 class Table:
   def __init__(self):
+    self.load = os.getloadavg()[0]
     self.rows = []
     self.broken = []
 
@@ -42,6 +43,11 @@ class Table:
       "ratio": ours / peer_value if peer_value else None,
       "goal": goal.text, "met": bool(goal.holds(ours, peer_value)) if known else None,
     })
+
+  def add_unmeasured(self, name, unit, goal):
+    """For want of a tool."""
+    self.rows.append({"name": name, "unit": unit, "ours": None, "peer": None, "peer_value": None, "ratio": None,
+                      "goal": goal.text, "met": None})
 
   def add_broken(self, name, why):
     self.broken.append({"name": name, "why": why})
@@ -54,8 +60,11 @@ class Table:
     for line in lines:
       print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
     print(f"\n{sum(row['met'] is True for row in self.rows)} of {len(self.rows)} goals met")
+    print(f"load average before: {self.load:.1f} on {os.cpu_count()} processors")
     for peer, why in missing.items():
-      print(f"missing peer: {peer}: {why}")
+      print(f"missing: {peer}: {why}")
+    if not missing:
+      print("no peer was missing")
     for broken in self.broken:
       print(f"BROKEN: {broken['name']}: {broken['why']}")
 
@@ -64,7 +73,7 @@ class Table:
     met = {True: "yes", False: "NO", None: "?"}[row["met"]]
     theirs = "missing" if row["peer_value"] is None else f"{number(row['peer_value'])} {row['unit']}"
     return [
-      row["name"], f"{number(row['ours'])} {row['unit']}", row["peer"] or "", theirs if row["peer"] else "",
+      row["name"], "not measured" if row["ours"] is None else f"{number(row['ours'])} {row['unit']}", row["peer"] or "", theirs if row["peer"] else "",
       f"{row['ratio']:.3f}" if row["ratio"] else "", row["goal"], met,
     ]
 
@@ -75,7 +84,7 @@ class Table:
     with open(path, "w") as file:
       json.dump({
         "machine": {"system": f"{platform.system()} {platform.release()}", "architecture": platform.machine(),
-                    "processors": os.cpu_count()},
+                    "processors": os.cpu_count(), "load": self.load},
         "rows": self.rows, "missing": missing, "broken": self.broken,
       }, file, indent=1)
       file.write("\n")

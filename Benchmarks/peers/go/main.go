@@ -1,5 +1,5 @@
-// Go's side of the benchmarks: goroutines that yield, goroutines that are spawned and awaited one after the
-// other, and an echo server on package net. GOMAXPROCS is 1 for all of them.
+// Go's side of the benchmarks: goroutines that yield, and an echo server on package net. GOMAXPROCS is 1 for
+// both.
 package main
 
 import (
@@ -32,24 +32,6 @@ func yield(goroutines, yields int) {
 	start := time.Now()
 	running.Wait()
 	reportNanoseconds(start, each*goroutines)
-}
-
-func spawn(count int) {
-	var running sync.WaitGroup
-	sum := 0
-	start := time.Now()
-	for i := 0; i < count; i++ {
-		running.Add(1)
-		go func() {
-			sum += i
-			running.Done()
-		}()
-		running.Wait()
-	}
-	reportNanoseconds(start, count)
-	if sum != count*(count-1)/2 {
-		fail("goroutines were lost")
-	}
 }
 
 func serve(connection net.Conn) {
@@ -103,11 +85,9 @@ func main() {
 	switch {
 	case len(os.Args) == 4 && os.Args[1] == "yield":
 		yield(number(2), number(3))
-	case len(os.Args) == 3 && os.Args[1] == "spawn":
-		spawn(number(2))
 	case len(os.Args) == 2 && os.Args[1] == "echo-server":
 		echoServer()
 	default:
-		fail("usage: peers yield GOROUTINES YIELDS | spawn COUNT | echo-server")
+		fail("usage: peers yield GOROUTINES YIELDS | echo-server")
 	}
 }
