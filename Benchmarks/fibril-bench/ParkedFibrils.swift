@@ -37,7 +37,7 @@ struct ParkedFibrils: ParsableCommand {
 
     func park() {
       parked.append(WakeTarget.current)
-      Fibril.block()
+      try! Fibril.block()
       resumed += 1
     }
   }

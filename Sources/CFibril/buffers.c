@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "fibril_probes.h"
 #include "fibril_thread.h"
+#include "fibril_wait.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -129,11 +130,13 @@ static void before_fork(void)
 {
 	fibril_registry_lock();
 	pthread_mutex_lock(&lock);
+	fibril_guard_lock(&fibril_end_waiters()->guard);
 	forking_thread = fibril_thread_id();
 }
 
 static void after_fork_in_parent(void)
 {
+	fibril_guard_unlock(&fibril_end_waiters()->guard);
 	pthread_mutex_unlock(&lock);
 	fibril_registry_unlock();
 }
@@ -171,6 +174,7 @@ static void keep_own_task_only(void)
 
 static void after_fork_in_child(void)
 {
+	fibril_end_waiters()->guard = 0;
 	pthread_mutex_init(&lock, NULL);
 	fibril_registry_unlock();
 	ident = new_ident();
