@@ -48,9 +48,10 @@ def alternate(measurements, best=min, rounds=ROUNDS):
 
 def compare(results, available, name, unit, ours, peers, best=min, rounds=ROUNDS):
   """Rows of one figure of ours: one row for each (peer, measurement, goal); peer is the name of the program,
-  with what of it is measured in brackets. A measurement is called only if its peer is there."""
+  with what of it is measured in brackets, or None where there is none to compare with. A measurement is called
+  only if its peer is there."""
   note(name)
-  present = [(peer, measure) for peer, measure, _ in peers if program(peer) in available]
+  present = [(peer, measure) for peer, measure, _ in peers if peer and program(peer) in available]
   try:
     values = alternate([ours] + [measure for _, measure in present], best, rounds)
   except Broken as error:

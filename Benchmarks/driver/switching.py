@@ -1,4 +1,4 @@
-"""Switches, yields, spawning and probe sites."""
+"""Switches, yields, spawning, the mutex and probe sites."""
 
 import re
 
@@ -9,6 +9,7 @@ from .table import at_most, ratio_at_most
 OURS = RELEASE / "fibril-bench"
 YIELDS = 4_000_000
 SPAWNS = 500_000
+LOCKS = 10_000_000
 PASSES = 100_000
 
 
@@ -18,6 +19,8 @@ def measure(results, available):
     yields(results, available, fibrils)
   for kind, flags, limit in (("captures", ["--captures"], 0.4), ("captures nothing", [], 0.2)):
     spawns(results, available, kind, flags, limit)
+  compare(results, available, "mutex lock and unlock, uncontended", "ns",
+          field([OURS, "uncontended-mutex", "--count", LOCKS], "ns"), [(None, None, at_most(10, "ns"))])
   probe_sites(results, available)
 
 

@@ -7,7 +7,7 @@ struct FibrilBench: ParsableCommand {
     commandName: "fibril-bench",
     abstract: "Measures the runtime; `make bench` puts the figures beside those of its peers.",
     subcommands: [
-      Yield.self, Spawn.self, SubmittedCalls.self, HelperCalls.self, CachedReads.self, PendingCalls.self,
-      ParkedFibrils.self, RandomReads.self, EchoServer.self,
+      Yield.self, Spawn.self, UncontendedMutex.self, SubmittedCalls.self, HelperCalls.self, CachedReads.self,
+      PendingCalls.self, ParkedFibrils.self, RandomReads.self, EchoServer.self,
     ])
 }

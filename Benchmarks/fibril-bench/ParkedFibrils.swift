@@ -37,8 +37,7 @@ struct ParkedFibrils: ParsableCommand {
 
     func park() {
       parked.append(WakeTarget.current)
-      try! Fibril.block()
-      resumed += 1
+      if (try? Fibril.block()) != nil { resumed += 1 }
     }
   }
 }
