@@ -38,7 +38,7 @@ struct CachedReads: ParsableCommand {
         for index in 0..<vector { calls[index].cookie = UInt64(round * vector + index) }
         try Asys.submit(calls)
         completions.removeAll(keepingCapacity: true)
-        Asys.awaitCompletions(minimum: vector, into: &completions)
+        try Asys.awaitCompletions(minimum: vector, into: &completions)
         for completion in completions { bytes += completion.result }
       }
     }

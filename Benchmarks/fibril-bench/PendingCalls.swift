@@ -72,7 +72,7 @@ struct PendingCalls: ParsableCommand {
     var completions: [Completion] = []
     while reads + sleeps > 0 {
       completions.removeAll(keepingCapacity: true)
-      guard Asys.awaitCompletions(minimum: 1, maximum: 4096, into: &completions) > 0 else { break }
+      guard try Asys.awaitCompletions(minimum: 1, maximum: 4096, into: &completions) > 0 else { break }
       for completion in completions {
         switch (completion.cookie, completion.result) {
         case (1, 1): reads -= 1

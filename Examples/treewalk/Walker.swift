@@ -94,7 +94,7 @@ struct Walker {
   /// Counts what has completed, at least `minimum` calls if so many are pending.
   private func collect(minimum: Int, _ tally: inout Tally) {
     var completions: [Completion] = []
-    Asys.awaitCompletions(minimum: minimum, into: &completions)
+    _ = try? Asys.awaitCompletions(minimum: minimum, into: &completions)
     var found: [[CChar]] = []
     for completion in completions {
       let (batch, index) = Batch.find(completion)

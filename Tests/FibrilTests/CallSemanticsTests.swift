@@ -2,15 +2,6 @@ import Fibril
 import Glibc
 import Testing
 
-/// Calls that the library has no names for; x86-64 and arm64 differ.
-extension SystemCall.Number {
-  #if arch(x86_64)
-    static let (pread64, sendto, recvfrom) = (Self(rawValue: 17), Self(rawValue: 44), Self(rawValue: 45))
-  #else
-    static let (pread64, sendto, recvfrom) = (Self(rawValue: 67), Self(rawValue: 206), Self(rawValue: 207))
-  #endif
-}
-
 /// A submitted call returns what the bare call would have returned, whichever way it went.
 @Suite struct CallSemanticsTests {
   /// Runs `body` in a fibril with a connected pair of stream sockets, the first non-blocking if asked.

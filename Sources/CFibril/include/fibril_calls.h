@@ -4,8 +4,10 @@
 #define FIBRIL_CALLS_H
 
 #include <linux/io_uring.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 
 /* Any system call by number. Returns what the kernel returned, -errno on failure; errno is left alone. */
@@ -34,6 +36,34 @@ static inline int64_t fibril_system_call(int64_t number, uint64_t a, uint64_t b,
 	return (int64_t)x0;
 #endif
 }
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
+#endif
+
+/* A read or write that does not wait, at the file's own position if `position` is -1. */
+static inline int64_t fibril_transfer_without_waiting(int64_t number, uint64_t descriptor, uint64_t address,
+						      uint64_t bytes, uint64_t position)
+{
+	struct iovec buffer = {(void *)address, bytes};
+
+	return fibril_system_call(number, descriptor, (uint64_t)&buffer, 1, position, 0, RWF_NOWAIT);
+}
+
+/* Whether the descriptor is of a file or block device, which end a read early only at their end. Asks no server. */
+bool fibril_is_file(uint64_t descriptor) __attribute__((visibility("hidden")));
+
+/* Whether transfers go to the device itself (O_DIRECT). */
+bool fibril_waits_for_device(uint64_t descriptor) __attribute__((visibility("hidden")));
+
+/* How often the calling thread has waited for something, by giving up its processor. */
+uint64_t fibril_voluntary_switches(void) __attribute__((visibility("hidden")));
+
+/* 0, or what the kernel says of a time at `address` that is none: -EFAULT or -EINVAL. */
+int64_t fibril_check_time(uint64_t address) __attribute__((visibility("hidden")));
+
+/* For a sleep that was interrupted after `elapsed` ns: what is left of the time at `asked`, if `left` is not 0. */
+void fibril_tell_time_left(uint64_t asked, uint64_t left, uint64_t elapsed) __attribute__((visibility("hidden")));
 
 /* From now until deadline (CLOCK_MONOTONIC, ns), at least 0. */
 static inline struct timespec fibril_time_left(uint64_t deadline)

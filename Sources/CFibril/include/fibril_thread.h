@@ -33,6 +33,11 @@ static inline uint64_t fibril_atomic_load(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
+static inline void fibril_atomic_store(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
 static inline uint64_t fibril_atomic_exchange(uint64_t *word, uint64_t value)
 {
 	return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
@@ -108,6 +113,20 @@ struct fibril_mailbox {
 	uint32_t sleeping; /* 1: somebody has to knock */
 	int32_t descriptor; /* eventfd */
 };
+
+/* Looks so often for a result, or for a wake, before the mailbox's owner goes to sleep. */
+static inline void fibril_mailbox_look(const struct fibril_mailbox *mailbox, uint32_t looks)
+{
+	for (; looks > 0; looks--) {
+		if (__atomic_load_n(&mailbox->results, __ATOMIC_RELAXED) || __atomic_load_n(&mailbox->wakes, __ATOMIC_RELAXED))
+			return;
+#if defined(__x86_64__)
+		__builtin_ia32_pause();
+#elif defined(__aarch64__)
+		__asm__ volatile("yield");
+#endif
+	}
+}
 
 /* One half of a sequence protocol: stores before it are seen before stores after it. */
 static inline void fibril_store_barrier(void)

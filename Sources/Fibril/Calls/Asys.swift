@@ -25,24 +25,55 @@ public enum Asys {
   public static var pendingCalls: Int { requireTask().pointee.pendingCalls }
 
   /// Appends finished calls to `completions`, in the order in which they finished, and blocks the
-  /// calling fibril until there are at least `minimum` of them.
+  /// calling fibril until there are at least `minimum` of them or the deadline has passed.
   ///
-  /// - Returns: How many were appended: less than `minimum` only if no call was left that could
-  ///   finish, and at most `maximum`.
+  /// - Returns: How many were appended: at most `maximum`, and less than `minimum` only if the deadline
+  ///   has passed or no call was left that could finish.
+  /// - Throws: `WaitError.cancelled` if the fibril is cancelled and there were not enough; they stay.
   @discardableResult
   public static func awaitCompletions(
-    minimum: Int = 1, maximum: Int = .max, into completions: inout [Completion]
-  ) -> Int {
-    requireTask().collect(minimum: minimum, maximum: maximum, into: &completions)
+    minimum: Int = 1, maximum: Int = .max, deadline: Deadline = .never, into completions: inout [Completion]
+  ) throws(WaitError) -> Int {
+    let task = try waitForCompletions(min(minimum, maximum), deadline)
+    return task.takeCompletions(maximum) { completions.append($0) }
   }
 
-  /// Makes a system call and blocks the calling fibril until it is done, as the bare call would block
-  /// a thread; the task's other fibrils run meanwhile.
-  /// - Returns: What the call returns.
-  /// - Throws: `SystemCallError` with the call's `errno`.
+  /// The same into memory of the caller's, whose size is the maximum.
   @discardableResult
-  public static func call(_ call: SystemCall) throws(SystemCallError) -> Int {
-    let result = requireTask().call(call)
+  public static func awaitCompletions(
+    minimum: Int = 1, deadline: Deadline = .never, into buffer: inout OutputSpan<Completion>
+  ) throws(WaitError) -> Int {
+    let task = try waitForCompletions(min(minimum, buffer.freeCapacity), deadline)
+    return task.takeCompletions(buffer.freeCapacity) { buffer.append($0) }
+  }
+
+  private static func waitForCompletions(_ minimum: Int, _ deadline: Deadline) throws(WaitError) -> TaskRef {
+    let task = requireTask()
+    let error = WaitError(code: task.awaitCompletions(minimum, deadline: deadline.nanoseconds))
+    guard error != .cancelled else { throw .cancelled }
+    return task
+  }
+
+  /// Interrupts the submitted calls of this task that have this cookie: each ends soon, with -EINTR unless
+  /// it was done before that, or had done a part; one that can not be interrupted goes on. All of them
+  /// complete as ever.
+  /// - Returns: How many there were.
+  @discardableResult
+  public static func cancel(cookie: UInt64) -> Int { requireTask().interruptCalls { $0 == cookie } }
+
+  /// Interrupts all submitted calls of this task, as `cancel(cookie:)` does.
+  @discardableResult
+  public static func cancelAll() -> Int { requireTask().interruptCalls { _ in true } }
+
+  /// Makes a system call and blocks the calling fibril until it is done, as the bare call would block
+  /// a thread; the task's other fibrils run meanwhile. When the deadline passes or the fibril is
+  /// cancelled, the call is interrupted.
+  /// - Returns: What the call returns.
+  /// - Throws: `SystemCallError` with the call's `errno`: `EINTR` if it was cancelled and `ETIMEDOUT` if
+  ///   the deadline passed, unless it had done a part of its work.
+  @discardableResult
+  public static func call(_ call: SystemCall, deadline: Deadline = .never) throws(SystemCallError) -> Int {
+    let result = requireTask().call(call, deadline: deadline.nanoseconds)
     guard result >= 0 || result < -4095 else {
       throw SystemCallError(call: call.number, code: Int32(-result))
     }

@@ -1,23 +1,39 @@
 internal import CFibril
 internal import CFibrilContract
+internal import Glibc
 
 // Collecting completions: fibrils wait in the order in which they came, each for its own minimum.
 
 extension TaskRef {
-  /// Appends up to `maximum` completions to `collected`, blocking until there are `minimum` or until
-  /// no call is pending that could still complete. Returns how many.
-  func collect(minimum: Int, maximum: Int, into collected: inout [Completion]) -> Int {
-    let wanted = min(minimum, maximum)
+  /// Blocks the running fibril until there are `wanted` completions, or until no call is pending that
+  /// could still complete. Returns 0; -EINTR if the fibril has been cancelled, and -ETIMEDOUT.
+  func awaitCompletions(_ wanted: Int, deadline: UInt64 = 0) -> Int64 {
     harvestIfDue()
-    while pointee.completions.count < wanted, pointee.pendingCalls > 0 {
-      let fibril = pointee.running
-      fibril.pointee.arguments.0 = UInt64(wanted)
-      pointee.collectors.append(fibril)
-      block(reason: FIBRIL_REASON_COMPLETIONS, object: 0)
+    guard !hasCompletions(wanted) else { return 0 }
+    var waiter = fibril_waiter()
+    waiter.entry = pointee.running.bits
+    waiter.key = UInt64(wanted)
+    return unsafe withUnsafeMutablePointer(to: &waiter) { waiter in
+      var code: Int64 = 0
+      while code == 0, !hasCompletions(wanted) {
+        if unsafe waiter.pointee.queued == 0 { unsafe fibril_queue_append(&pointer.pointee.collectors, waiter) }
+        code = wait(reason: FIBRIL_REASON_COMPLETIONS, object: 0, deadline: deadline)
+      }
+      if unsafe waiter.pointee.queued != 0 { unsafe fibril_queue_remove(&pointer.pointee.collectors, waiter) }
+      return hasCompletions(wanted) ? 0 : code
     }
+  }
+
+  private func hasCompletions(_ wanted: Int) -> Bool {
+    pointee.completions.count >= wanted || pointee.pendingCalls == 0
+  }
+
+  /// Takes up to `maximum` completions, oldest first. Returns how many.
+  @inline(__always)
+  func takeCompletions(_ maximum: Int, _ body: (Completion) -> Void) -> Int {
     var count = 0
     while count < maximum, let completion = pointee.completions.popFirst() {
-      collected.append(completion)
+      body(completion)
       count += 1
     }
     // What is left over may be enough for the next in line.
@@ -26,23 +42,33 @@ extension TaskRef {
   }
 
   /// Wakes the waiting fibrils, in order, that can have as many completions as they want.
+  @inline(__always)
   func wakeCollectors() {
+    if unsafe pointee.collectors.first != nil { wakeFirstCollectors() }
+  }
+
+  private func wakeFirstCollectors() {
     var available = pointee.completions.count
-    while let fibril = pointee.collectors.first {
-      let wanted = Int(fibril.pointee.arguments.0)
+    while let waiter = unsafe pointee.collectors.first {
+      let wanted = unsafe Int(waiter.pointee.key)
       guard available >= wanted || pointee.pendingCalls == 0 else { return }
-      _ = pointee.collectors.popFirst()
+      unsafe fibril_queue_remove(&pointer.pointee.collectors, waiter)
       available = max(0, available - wanted)  // less than wanted when nothing is pending any more
-      wake(fibril, by: Waker(time: fibril_ticks()))
+      let entry = unsafe EntryRef(bits: waiter.pointee.entry)!
+      // Otherwise its wait has just ended another way.
+      if entry.pointee.state == FibrilStateNumber.blocked { wake(entry, by: Waker(time: fibril_ticks())) }
     }
   }
 
-  /// Waits until no call is pending; their completions are dropped.
+  /// The end of the task, by its root fibril: interrupts all submitted calls and waits until they have
+  /// ended; their completions are dropped.
   func drainCalls() {
-    var dropped: [Completion] = []
-    while pointee.pendingCalls > 0 || pointee.completions.count > 0 {
-      _ = collect(minimum: .max, maximum: .max, into: &dropped)
-      dropped.removeAll(keepingCapacity: true)
+    pointee.running.pointee.own |= OwnFlag.shielded
+    interruptEverything()
+    while pointee.pendingCalls > 0 {
+      _ = takeCompletions(.max) { _ in }
+      _ = awaitCompletions(1)
     }
+    _ = takeCompletions(.max) { _ in }
   }
 }

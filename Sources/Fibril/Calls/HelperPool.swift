@@ -3,122 +3,224 @@ internal import CFibrilContract
 internal import Glibc
 
 /// Threads that run bare system calls for one task, so that a call io_uring cannot do holds up
-/// nobody. They run no fibril and no Swift code of the user's; the first to be free takes the oldest
-/// call. The task's own thread creates them, so they inherit its identity; after a change of that the
-/// task makes a new pool.
+/// nobody. They run no fibril and no Swift code of the user's. They have the identity of the task's
+/// thread, which makes the first of them; after a change of that the task makes a new pool.
+///
+/// Waking one costs more than most calls take. So one at a time is woken: it takes the oldest call,
+/// and if there are more it has the next one woken before it makes its own. A call that waits keeps
+/// nobody, short ones are done in turn by who is awake, and the pool grows one by one, as far as the
+/// system allows, while all it has are held.
 @safe final class HelperPool: @unchecked Sendable {
   // Sendable: everything below the mutex is touched under it, the rest never changes.
-  private let mailbox: UnsafeMutablePointer<fibril_mailbox>
+  let mailbox: UnsafeMutablePointer<fibril_mailbox>
+  let signal: CInt
+  private let slot: SlotRef
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let condition: UnsafeMutablePointer<pthread_cond_t>
-  private var queue = EntryQueue()
-  private var queued = 0
-  private var idle = 0
-  private var stopping = false
-  private var threads: [pthread_t] = []
 
-  /// A helper only makes system calls.
+  var queue = EntryQueue()
+  var queued = 0
+  var isStopping = false
+  /// Somebody has been woken, or made, and has not taken a call yet.
+  var isWaking = false
+  /// All helpers, and those of them that have nothing to do, the last to come first.
+  var helpers: UnsafeMutablePointer<fibril_helper>?
+  var idle: UnsafeMutablePointer<fibril_helper>?
+  var count = 0
+  /// When a thread could not be had, in ticks.
+  private var lastRefusal: UInt64 = 0
+  /// A pool that this one has replaced: calls may still be running there.
+  private var previous: HelperPool?
+
+  /// A helper only makes system calls; the rest is for a signal's frame, 11 KB with all registers.
   private static let stackBytes = 64 * 1024
+  /// After a refusal the system is not asked for a thread again for so long.
+  private static let refusalMilliseconds: UInt64 = 10
 
-  init(mailbox: UnsafeMutablePointer<fibril_mailbox>) {
+  init(
+    mailbox: UnsafeMutablePointer<fibril_mailbox>, slot: SlotRef, signal: CInt, replacing previous: HelperPool?
+  ) {
     unsafe self.mailbox = unsafe mailbox
+    self.slot = slot
+    self.signal = signal
+    self.previous = previous
     unsafe mutex = .allocate(capacity: 1)
-    unsafe condition = .allocate(capacity: 1)
-    unsafe pthread_mutex_init(mutex, nil)
-    unsafe pthread_cond_init(condition, nil)
+    var attributes = pthread_mutexattr_t()
+    unsafe pthread_mutexattr_init(&attributes)
+    // It is held for some instructions: better to look again than to sleep.
+    unsafe pthread_mutexattr_settype(&attributes, CInt(PTHREAD_MUTEX_ADAPTIVE_NP))
+    unsafe pthread_mutex_init(mutex, &attributes)
+    unsafe pthread_mutexattr_destroy(&attributes)
   }
 
   deinit {
     unsafe pthread_mutex_destroy(mutex)
-    unsafe pthread_cond_destroy(condition)
     unsafe mutex.deallocate()
-    unsafe condition.deallocate()
   }
 
-  /// Queues the call in `entry` for a helper, creating one if all are busy. Returns false if there is
-  /// no helper and none can be made: the call was not queued.
-  func submit(_ entry: EntryRef) -> Bool {
-    unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
-    if idle <= queued, !addThread(), threads.isEmpty { return false }
-    queue.append(entry)
-    queued += 1
-    unsafe pthread_cond_signal(condition)
+  func lock() { unsafe pthread_mutex_lock(mutex) }
+
+  func unlock() { unsafe pthread_mutex_unlock(mutex) }
+
+  /// Queues the calls of `entries`. Returns false if there is no helper and none can be made: nothing
+  /// was queued.
+  func submit(_ entries: EntryQueue, count: Int) -> Bool {
+    lock()
+    if unsafe helpers == nil, !addHelper() {
+      unlock()
+      return false
+    }
+    queue.append(contentsOf: entries)
+    queued += count
+    let next = unsafe nextToWake()
+    showLoad()
+    unlock()
+    if let next = unsafe next { unsafe fibril_helper_wake(next) }
     return true
   }
 
-  /// How many helpers there are, and how many calls wait for one.
-  var load: (helpers: Int, waiting: Int) {
-    unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
-    return (threads.count, max(0, queued - idle))
+  /// Who is to be woken after the lock is given back, for calls that wait. Under the lock.
+  func nextToWake() -> UnsafeMutablePointer<fibril_helper>? {
+    guard queued > 0, !isWaking else { return nil }
+    if let helper = unsafe idle {
+      unsafe idle = unsafe helper.pointee.next_idle
+      isWaking = true
+      return unsafe helper
+    }
+    _ = addHelper()
+    return nil
   }
 
-  /// Ends the helpers; no call may be queued or running.
-  func stop() {
-    unsafe pthread_mutex_lock(mutex)
-    stopping = true
-    unsafe pthread_cond_broadcast(condition)
-    unsafe pthread_mutex_unlock(mutex)
-    for thread in threads { pthread_join(thread, nil) }
-    threads = []
+  /// What a reader of the table sees: helpers, and calls that wait because there can be no more of them.
+  /// Under the lock.
+  func showLoad() {
+    guard !isStopping else { return }
+    let waiting = unsafe idle == nil && !isWaking ? UInt64(queued) : 0
+    if slot.pointee.helpers != UInt64(count) { slot.pointee.helpers = UInt64(count) }
+    if slot.pointee.helper_queue != waiting { slot.pointee.helper_queue = waiting }
   }
 
   /// Lets the helpers end when they have run what was queued; nobody waits for them.
   func retire() {
-    unsafe pthread_mutex_lock(mutex)
-    stopping = true
-    unsafe pthread_cond_broadcast(condition)
-    unsafe pthread_mutex_unlock(mutex)
-    for thread in threads { pthread_detach(thread) }
-    threads = []
+    lock()
+    (slot.pointee.helpers, slot.pointee.helper_queue) = (0, 0)
+    isStopping = true
+    var next = unsafe idle
+    unsafe idle = nil
+    while let helper = unsafe next {
+      unsafe next = unsafe helper.pointee.next_idle
+      unsafe fibril_helper_wake(helper)
+    }
+    unlock()
   }
 
-  /// A new helper, with all signals blocked: signals are for the program's own threads.
-  private func addThread() -> Bool {
+  /// A new helper, with all signals blocked: signals are for the program's own threads. Under the lock.
+  private func addHelper() -> Bool {
+    let now = fibril_ticks()
+    guard lastRefusal == 0 || now &- lastRefusal > Self.refusalMilliseconds * fibril_ticks_a_millisecond() else {
+      return false
+    }
     var attributes = pthread_attr_t()
     unsafe pthread_attr_init(&attributes)
     defer { unsafe pthread_attr_destroy(&attributes) }
-    unsafe pthread_attr_setstacksize(&attributes, HelperPool.stackBytes)
+    unsafe pthread_attr_setstacksize(&attributes, Self.stackBytes)
+    unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
     var all = sigset_t()
     var before = sigset_t()
     unsafe sigfillset(&all)
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-    var thread = pthread_t()
+    let helper = UnsafeMutablePointer<fibril_helper>.allocate(capacity: 1)
+    unsafe helper.initialize(to: fibril_helper())
     // Held by each helper, which may outlive the task's use of the pool.
     let itself = unsafe Unmanaged.passRetained(self)
+    unsafe helper.pointee.pool = unsafe itself.toOpaque()
+    var thread = pthread_t()
     let error = unsafe pthread_create(
       &thread, &attributes,
       { argument in
-        unsafe Unmanaged<HelperPool>.fromOpaque(argument!).takeRetainedValue().serve()
+        let helper = unsafe argument!.assumingMemoryBound(to: fibril_helper.self)
+        unsafe Unmanaged<HelperPool>.fromOpaque(helper.pointee.pool).takeRetainedValue().serve(as: helper)
         return nil
-      }, itself.toOpaque())
+      }, helper)
     guard error == 0 else {
       unsafe itself.release()
+      unsafe helper.deallocate()
+      lastRefusal = now
       return false
     }
-    threads.append(thread)
+    lastRefusal = 0
+    unsafe helper.pointee.next = unsafe helpers
+    unsafe helpers = unsafe helper
+    count += 1
+    isWaking = true
     return true
   }
+}
 
-  private func serve() {
-    unsafe fibril_thread_set_name("fibril-helper")
-    unsafe pthread_mutex_lock(mutex)
-    while true {
-      while queued == 0, !stopping {
-        idle += 1
-        unsafe pthread_cond_wait(condition, mutex)
-        idle -= 1
-      }
-      guard let entry = queue.popFirst() else { break }
-      queued -= 1
-      unsafe pthread_mutex_unlock(mutex)
-      let (a, b, c, d, e, f) = entry.pointee.arguments
-      entry.pointee.result = fibril_system_call(Int64(entry.pointee.call), a, b, c, d, e, f)
-      unsafe Mailbox.post(result: entry, to: mailbox)
-      unsafe pthread_mutex_lock(mutex)
+/// What became of the attempt to interrupt a call.
+enum Interruption {
+  /// It had not begun, and will not.
+  case taken
+  /// It ends soon, or has ended.
+  case underWay
+  /// No signal could be sent.
+  case failed
+}
+
+extension HelperPool {
+  /// Interrupts the call in `entry`, which was submitted to this pool or to one that it has replaced.
+  /// - Parameter bySignal: Whether the signal is ready for use; without it only what is queued.
+  func interrupt(_ entry: EntryRef, bySignal: Bool) -> Interruption {
+    var pool: HelperPool? = self
+    while let current = pool {
+      if let result = current.interruptHere(entry, bySignal) { return result }
+      pool = current.previous
     }
-    unsafe pthread_mutex_unlock(mutex)
+    return .underWay  // its result lies in the mailbox
+  }
+
+  /// nil: the call is not here.
+  private func interruptHere(_ entry: EntryRef, _ bySignal: Bool) -> Interruption? {
+    lock()
+    defer { unlock() }
+    if queue.remove(entry) {
+      queued -= 1
+      showLoad()
+      return .taken
+    }
+    guard bySignal else { return .failed }
+    var next = unsafe helpers
+    while let helper = unsafe next {
+      let result = unsafe fibril_helper_interrupt(helper, entry.bits, signal)
+      if result != 0 { return result > 0 ? .underWay : .failed }
+      unsafe next = unsafe helper.pointee.next
+    }
+    // Retired, and the last helper has gone: nothing can be found there any more.
+    if let old = previous, old.isEmpty { previous = old.previous }
+    return nil
+  }
+
+  private var isEmpty: Bool {
+    lock()
+    defer { unlock() }
+    return unsafe helpers == nil
+  }
+}
+
+extension EntryQueue {
+  mutating func append(contentsOf other: EntryQueue) {
+    var other = other
+    while let entry = other.popFirst() { append(entry) }
+  }
+
+  /// Takes an entry out. Returns whether it was there. Looks at all of them.
+  mutating func remove(_ entry: EntryRef) -> Bool {
+    var rest = EntryQueue()
+    var found = false
+    while let other = popFirst() {
+      if other == entry { found = true } else { rest.append(other) }
+    }
+    self = rest
+    return found
   }
 }

@@ -1,13 +1,20 @@
 internal import CFibril
 internal import CFibrilContract
+internal import Glibc
 
 /// The classes of all numbers, looked up in one byte each, and what became of watched calls: one that
 /// held up its task goes to helpers for a while.
 @safe struct InlineCalls {
-  /// A call that takes longer than this inline is a stall: about 1 ms, in ticks.
+  /// A call that takes longer than this inline, because it waited, is a stall: about 1 ms, in ticks.
   private let stallTicks: UInt64
+  /// No call in memory takes so long: 20 µs.
+  let directTicks: UInt64
   /// By number.
   private let table: UnsafeMutablePointer<Plan>
+  let attempts = AttemptHints()
+  /// How often this thread had given up its processor by itself when it was `sleeps` that the task had
+  /// slept in the kernel.
+  private let voluntarySwitches: UnsafeMutablePointer<(sleeps: UInt64, switches: UInt64)>
 
   private struct Plan {
     var callClass: CallClass
@@ -23,6 +30,9 @@ internal import CFibrilContract
   init(runsFileCallsInline: Bool) {
     self.runsFileCallsInline = runsFileCallsInline
     stallTicks = fibril_ticks_a_millisecond()
+    directTicks = fibril_ticks_a_millisecond() / 50
+    unsafe voluntarySwitches = .allocate(capacity: 1)
+    unsafe voluntarySwitches.initialize(to: (.max, 0))
     unsafe table = .allocate(capacity: CallClass.lastKnown + 1)
     for number in 0...CallClass.lastKnown {
       unsafe (table + number).initialize(
@@ -30,32 +40,54 @@ internal import CFibrilContract
     }
   }
 
-  func deallocate() { unsafe table.deallocate() }
+  func deallocate() {
+    unsafe table.deallocate()
+    unsafe voluntarySwitches.deallocate()
+    attempts.deallocate()
+  }
 
   /// How the next call of this number is to run; never `.watched`.
-  mutating func choose(_ number: Int32) -> CallClass {
+  @inline(__always)
+  func choose(_ number: Int32) -> CallClass {
     guard number >= 0, number <= CallClass.lastKnown else { return .inline }
     let plan = unsafe table[Int(number)]
-    guard plan.callClass == .watched else { return plan.callClass }
+    return plan.callClass == .watched ? chooseWatched(number, plan) : plan.callClass
+  }
+
+  private func chooseWatched(_ number: Int32, _ plan: Plan) -> CallClass {
     guard runsFileCallsInline else { return .helper }
     guard plan.callsByHelper > 0 else { return .inline }
     unsafe table[Int(number)].callsByHelper -= 1
     return .helper
   }
 
-  /// Runs a call in turn and counts it in `stalls` if it held up the task.
-  func run(_ call: SystemCall, stalls: inout UInt64) -> Int64 {
-    let (a, b, c, d, e, f) = call.arguments
+  /// Runs a call in turn and counts it as a stall if it held up the task.
+  @inline(__always)
+  func run(_ call: SystemCall, counts: inout fibril_counts) -> Int64 {
     let number = call.number.rawValue
     guard number >= 0, number <= CallClass.lastKnown, unsafe table[Int(number)].callClass == .watched else {
-      return fibril_system_call(Int64(number), a, b, c, d, e, f)
+      return call.run()
+    }
+    return runWatched(call, &counts)
+  }
+
+  private func runWatched(_ call: SystemCall, _ counts: inout fibril_counts) -> Int64 {
+    if unsafe voluntarySwitches.pointee.sleeps != counts.sleeps {
+      unsafe voluntarySwitches.pointee = (counts.sleeps, fibril_voluntary_switches())
     }
     let before = fibril_ticks()
-    let result = fibril_system_call(Int64(number), a, b, c, d, e, f)
-    if fibril_ticks() &- before > stallTicks {
-      stalls += 1
-      unsafe table[Int(number)].callsByHelper = InlineCalls.callsByHelperAfterStall
+    let result = call.run()
+    if fibril_ticks() &- before > stallTicks, hasWaited() {
+      counts.inline_stalls += 1
+      unsafe table[Int(call.number.rawValue)].callsByHelper = InlineCalls.callsByHelperAfterStall
     }
     return result
+  }
+
+  /// Whether the thread has waited since the last look, and was not only kept from its processor.
+  private func hasWaited() -> Bool {
+    let switches = fibril_voluntary_switches()
+    defer { unsafe voluntarySwitches.pointee.switches = switches }
+    return unsafe switches != voluntarySwitches.pointee.switches
   }
 }

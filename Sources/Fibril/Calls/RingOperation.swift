@@ -13,6 +13,9 @@ struct RingOperation {
   /// `O_PATH`, the same on every architecture.
   private static let pathOnly: Int32 = 0o10_000_000
 
+  /// `UIO_MAXIOV`; the operation would look at the lower 32 bits of a larger number only.
+  private static let mostBuffers: UInt64 = 1024
+
   /// Reads and writes at the file's own position.
   private static let atPosition = UInt64.max
 
@@ -28,13 +31,13 @@ struct RingOperation {
       self.init(IORING_OP_READ, descriptor, d, b, length)
     case SYS_pwrite64 where c <= Int32.max && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
       self.init(IORING_OP_WRITE, descriptor, d, b, length)
-    case SYS_readv: self.init(IORING_OP_READV, descriptor, Self.atPosition, b, length)
+    case SYS_readv where c <= Self.mostBuffers: self.init(IORING_OP_READV, descriptor, Self.atPosition, b, length)
     // Into a pipe or socket it could end early, and what is left of a vector is not easily told again.
-    case SYS_writev where Self.hasPosition(descriptor):
+    case SYS_writev where c <= Self.mostBuffers && Self.hasPosition(descriptor):
       self.init(IORING_OP_WRITEV, descriptor, Self.atPosition, b, length)
-    case SYS_preadv where Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
+    case SYS_preadv where c <= Self.mostBuffers && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
       self.init(IORING_OP_READV, descriptor, d, b, length)
-    case SYS_pwritev where Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
+    case SYS_pwritev where c <= Self.mostBuffers && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
       self.init(IORING_OP_WRITEV, descriptor, d, b, length)
     case SYS_fsync: self.init(IORING_OP_FSYNC, descriptor)
     case SYS_fdatasync: self.init(IORING_OP_FSYNC, descriptor, flags: UInt32(IORING_FSYNC_DATASYNC))
@@ -51,8 +54,8 @@ struct RingOperation {
       self.init(IORING_OP_RECV, descriptor, 0, b, length, flags: UInt32(truncatingIfNeeded: d))
     case SYS_sendmsg: self.init(IORING_OP_SENDMSG, descriptor, 0, b, 1, flags: Self.sendingAll(length))
     case SYS_recvmsg: self.init(IORING_OP_RECVMSG, descriptor, 0, b, 1, flags: length)
-    // The kernel copies the time when it takes the entry. What is left of it is only told after an
-    // interruption, which this operation does not know.
+    // The kernel copies the time when it takes the entry. What is left of it after an interruption is
+    // told by `noteInterruption`.
     case SYS_nanosleep: self.init(IORING_OP_TIMEOUT, -1, 0, a, 1)
     case SYS_clock_nanosleep where a == CLOCK_MONOTONIC && b <= TIMER_ABSTIME:
       self.init(IORING_OP_TIMEOUT, -1, 0, c, 1, flags: b == TIMER_ABSTIME ? UInt32(IORING_TIMEOUT_ABS) : 0)
@@ -85,15 +88,6 @@ struct RingOperation {
       flags: flags)
   }
 
-  /// What is left of a `write(2)` of which `done` bytes are written. The bare call waits for room in a
-  /// pipe or socket until all is written; the operation ends with what there was room for.
-  init?(restOf entry: EntryRef, done: UInt64) {
-    guard entry.pointee.call == SYS_write, done < entry.pointee.arguments.2 else { return nil }
-    self.init(
-      IORING_OP_WRITE, Int32(truncatingIfNeeded: entry.pointee.arguments.0), Self.atPosition,
-      entry.pointee.arguments.1 + done, UInt32(truncatingIfNeeded: entry.pointee.arguments.2 - done))
-  }
-
   /// Flags with which a send, like the bare call, goes on until all is sent.
   private static func sendingAll(_ flags: UInt32) -> UInt32 {
     flags & UInt32(MSG_DONTWAIT) == 0 ? flags | UInt32(MSG_WAITALL) : flags
@@ -112,10 +106,21 @@ struct RingOperation {
     switch call.number.rawValue {
     case SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_accept, SYS_accept4, SYS_connect, SYS_sendto, SYS_recvfrom,
       SYS_sendmsg, SYS_recvmsg:
-      let flags = fibril_system_call(Int64(SYS_fcntl), call.arguments.0, UInt64(F_GETFL), 0, 0, 0, 0)
-      return flags >= 0 && flags & Int64(O_NONBLOCK) != 0
+      return InlineCalls.refusesToWait(call.arguments.0)
     default: return false
     }
+  }
+
+  /// -errno where the bare call says no and the operation does not: a time with too many nanoseconds.
+  static func refusal(of call: SystemCall) -> Int64? {
+    let time: UInt64
+    switch call.number.rawValue {
+    case SYS_nanosleep: time = call.arguments.0
+    case SYS_clock_nanosleep: time = call.arguments.2
+    default: return nil
+    }
+    let result = fibril_check_time(time)
+    return result == 0 ? nil : result
   }
 
   /// Whether the flags of an open say that it waits for no other party, whatever is opened.

@@ -13,5 +13,10 @@ extension SystemCall.Number {
   public static let openat = Self(rawValue: Int32(SYS_openat))
   public static let newfstatat = Self(rawValue: Int32(SYS_newfstatat))
   public static let getdents64 = Self(rawValue: Int32(SYS_getdents64))
+  public static let pread64 = Self(rawValue: Int32(SYS_pread64))
+  public static let pwrite64 = Self(rawValue: Int32(SYS_pwrite64))
+  public static let recvfrom = Self(rawValue: Int32(SYS_recvfrom))
+  public static let recvmsg = Self(rawValue: Int32(SYS_recvmsg))
+  public static let sendto = Self(rawValue: Int32(SYS_sendto))
   public static let eventfd2 = Self(rawValue: Int32(SYS_eventfd2))
 }

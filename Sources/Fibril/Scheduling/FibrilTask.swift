@@ -30,6 +30,12 @@ public struct FibrilTask: ~Copyable {
     /// program. Such conflicts go unseen otherwise, for each fibril is checked by itself. The environment
     /// variable `FIBRIL_SHARED_EXCLUSIVITY=1` does the same.
     public var sharesOpenAccesses = false
+    /// The real-time signal that interrupts a call on a helper thread. Its handler is installed when
+    /// the first such call is interrupted, and stays; nobody else in the process may handle it.
+    public var interruptSignal: Int32 = Self.defaultInterruptSignal
+
+    /// `SIGRTMIN + 5`: 39 with the GNU C library.
+    public static var defaultInterruptSignal: Int32 { __libc_current_sigrtmin() + 5 }
 
     public init() {}
   }

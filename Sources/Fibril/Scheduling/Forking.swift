@@ -28,21 +28,9 @@ extension TaskRef {
     (pointee.slot.pointee.helpers, pointee.slot.pointee.helper_queue) = (0, 0)
     pointee.mailbox.replaceDescriptor()
     pointee.mailbox.forgetOrders()
-    if hadRing { pointee.ring = Ring(mailbox: pointee.mailbox.descriptor) }
+    if hadRing { pointee.ring = try? Ring(mailbox: pointee.mailbox.descriptor) }
     takeInbound()
-    cancelPendingCalls()
-  }
-
-  private func cancelPendingCalls() {
-    let chunks = unsafe UnsafePointer<UInt64>(bitPattern: UInt(pointee.slot.pointee.chunks))!
-    for chunk in 0..<Int(pointee.slot.pointee.chunk_count) {
-      for index in 0..<FibrilTable.entriesInChunk {
-        let bits = unsafe chunks[chunk] + UInt64(index * MemoryLayout<fibril_entry>.stride)
-        let entry = EntryRef(bits: bits)!
-        if entry.pointee.id != 0, entry.pointee.call >= 0, entry.pointee.state == FibrilStateNumber.blocked {
-          finishCall(entry, result: -Int64(ECANCELED))
-        }
-      }
-    }
+    forEachPendingCall { finishCall($0, result: -Int64(ECANCELED)) }
+    pointee.outgoing.forget()
   }
 }

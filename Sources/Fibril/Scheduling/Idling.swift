@@ -22,6 +22,7 @@ extension TaskRef {
   func sleepInKernel() {
     renewIfForked()
     guard pointee.slot.pointee.runnable == 0 else { return }
+    lookForHelpersResults()
     unsafe fibril_emit_before_sleep(pointee.buffer)
     pointee.mailbox.announceSleep()
     let mayWait = pointee.mailbox.isEmpty
@@ -63,11 +64,6 @@ extension TaskRef {
     harvest()
   }
 
-  /// Tells the kernel at once of what has been submitted.
-  func startSubmitted() {
-    if pointee.ring != nil, pointee.ring!.hasUnsubmitted { pointee.ring!.submit(waitFor: 0) }
-  }
-
   /// Takes in completed calls and the wakes and results that other threads have left.
   func harvest() {
     pointee.switchesUntilHarvest = TaskCore.switchesBetweenHarvests
@@ -79,6 +75,7 @@ extension TaskRef {
         finishOperation(entry, result: Int64(completion.result))
       }
     }
+    if !pointee.outgoing.isEmpty { passOnWaiting() }
     takeInbound()
     fireTimers()
   }

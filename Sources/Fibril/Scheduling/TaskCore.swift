@@ -40,8 +40,9 @@ internal import CFibrilContract
   var pendingCalls = 0
   var completions = CompletionQueue()
   /// Fibrils that wait for completions.
-  var collectors = EntryQueue()
+  var collectors = fibril_wait_queue()
   var inlineCalls: InlineCalls
+  var outgoing: OutgoingCalls
   var mailbox: Mailbox
   /// The running fibril runs a job of Swift's, which may not park.
   var runsJob = false
@@ -50,6 +51,8 @@ internal import CFibrilContract
 
   /// I/O is looked at this often even if somebody is always runnable.
   static let switchesBetweenHarvests = 64
+  /// So often a task looks for helpers' results before it sleeps, some 5 µs in all.
+  static let looksBeforeSleep: UInt32 = 100
 }
 
 /// The task of the calling thread, if it is one.

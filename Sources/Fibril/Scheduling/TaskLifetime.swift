@@ -7,6 +7,7 @@ private let idleStackBytes = 60 * 1024
 
 /// Lays out everything a task needs and makes the calling thread it.
 func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
+  try OutgoingCalls.check(options.interruptSignal)
   let slot = try FibrilTable.takeSlot()
   var entries = EntryAllocator(slot: slot)
   var stacks = StackArena()
@@ -14,6 +15,7 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
     let root = try entries.take(from: slot)
     let idleStack = try stacks.take(idleStackBytes)
     let mailbox = try Mailbox(of: slot)
+    let ring = options.usesIOUring ? try Ring(mailbox: mailbox.descriptor) : nil
     if slot.core == 0 {
       slot.core = UInt64(UInt(bitPattern: UnsafeMutablePointer<TaskCore>.allocate(capacity: 1)))
     }
@@ -28,12 +30,13 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
         root: root, buffer: buffer, recordNumber: fibril_buffer_next_number(buffer),
         perCall: unsafe perCall, running: root,
         idleStackPointer: fibril_context_prepare(idleStack.high, idle, nil), entries: entries, stacks: stacks,
-        inlineCalls: InlineCalls(runsFileCallsInline: options.runsFileCallsInline), mailbox: mailbox))
+        inlineCalls: InlineCalls(runsFileCallsInline: options.runsFileCallsInline),
+        outgoing: OutgoingCalls(interruptSignal: options.interruptSignal), mailbox: mailbox))
     unsafe fibril_bury_set { entry in unsafe requireTask().bury(EntryRef(entry!)) }
     slot.pointee.buffer = UInt64(UInt(bitPattern: unsafe task.pointee.buffer))
     EndWaiters.setOwner(of: mailbox, task: id)
     mailbox.takeOrders(true)
-    if options.usesIOUring { task.pointee.ring = Ring(mailbox: mailbox.descriptor) }
+    task.pointee.ring = ring
     task.start()
     return task
   } catch {
@@ -86,7 +89,7 @@ func stopTask(_ task: TaskRef) {
   task.joinAll()  // what the values' ends have spawned
   task.drainCalls()
   task.renewIfForked()
-  task.pointee.helpers?.stop()
+  task.pointee.helpers?.retire()
   task.pointee.ring?.close()
   unsafe fibril_emit_task_stop(
     task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)

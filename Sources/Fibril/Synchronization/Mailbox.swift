@@ -168,7 +168,7 @@ extension TaskRef {
     var result = pointee.mailbox.takeResults()
     while let entry = result {
       result = EntryRef(bits: entry.pointee.link)
-      finishCall(entry, result: entry.pointee.result)
+      finishHelpersCall(entry)
     }
     var wake = pointee.mailbox.takeWakes()
     while let entry = wake {

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernel says about a call's arguments, which may point nowhere: they are never read directly. */
+#define _GNU_SOURCE
+#include "fibril_calls.h"
+#include "fibril_helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+bool fibril_is_file(uint64_t descriptor)
+{
+	struct statx status;
+
+	return fibril_system_call(SYS_statx, descriptor, (uint64_t) "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE,
+				  (uint64_t)&status, 0) == 0 &&
+	       (S_ISREG(status.stx_mode) || S_ISBLK(status.stx_mode));
+}
+
+bool fibril_waits_for_device(uint64_t descriptor)
+{
+	int64_t flags = fibril_system_call(SYS_fcntl, descriptor, F_GETFL, 0, 0, 0, 0);
+
+	return flags >= 0 && (flags & O_DIRECT);
+}
+
+uint64_t fibril_voluntary_switches(void)
+{
+	struct rusage usage = {0};
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return (uint64_t)usage.ru_nvcsw;
+}
+
+int64_t fibril_check_time(uint64_t address)
+{
+	/* The time is looked at before the kernel sees that the word is not 1. */
+	uint32_t word = 0;
+	int64_t result = fibril_system_call(SYS_futex, (uint64_t)&word, FUTEX_WAIT_PRIVATE, 1, address, 0, 0);
+
+	return result == -EAGAIN ? 0 : result;
+}
+
+/* By the kernel, which knows whether there is something to be read. */
+static bool read_words(uint64_t address, uint64_t *words, size_t count)
+{
+	struct iovec from = {(void *)address, count * sizeof *words}, to = {words, count * sizeof *words};
+
+	return fibril_system_call(SYS_process_vm_readv, (uint64_t)getpid(), (uint64_t)&to, 1, (uint64_t)&from, 1, 0) ==
+	       (int64_t)to.iov_len;
+}
+
+void fibril_tell_time_left(uint64_t asked, uint64_t left, uint64_t elapsed)
+{
+	uint64_t time[2];
+
+	if (left == 0 || !read_words(asked, time, 2))
+		return;
+	uint64_t whole = time[0] * 1000000000u + time[1];
+	uint64_t rest = whole > elapsed ? whole - elapsed : 0;
+	uint64_t result[2] = {rest / 1000000000u, rest % 1000000000u};
+	struct iovec from = {result, sizeof result}, to = {(void *)left, sizeof result};
+	fibril_system_call(SYS_process_vm_writev, (uint64_t)getpid(), (uint64_t)&from, 1, (uint64_t)&to, 1, 0);
+}
+
+static bool copy_without(int signal, uint64_t *address, uint64_t bytes, struct fibril_mask_room *room)
+{
+	if (*address == 0 || bytes != sizeof room->mask || !read_words(*address, &room->mask, 1))
+		return false;
+	room->mask &= ~(1ull << (signal - 1));
+	*address = (uint64_t)&room->mask;
+	return true;
+}
+
+bool fibril_mask_without(int signal, int64_t number, uint64_t arguments[6], struct fibril_mask_room *room)
+{
+	switch (number) {
+	case SYS_ppoll:
+		return copy_without(signal, &arguments[3], arguments[4], room);
+	case SYS_epoll_pwait:
+#ifdef SYS_epoll_pwait2
+	case SYS_epoll_pwait2:
+#endif
+		return copy_without(signal, &arguments[4], arguments[5], room);
+	case SYS_pselect6:
+	case SYS_io_pgetevents:
+		if (arguments[5] == 0 || !read_words(arguments[5], room->pair, 2) ||
+		    !copy_without(signal, &room->pair[0], room->pair[1], room))
+			return false;
+		arguments[5] = (uint64_t)room->pair;
+		return true;
+	case SYS_rt_sigtimedwait:
+		copy_without(signal, &arguments[0], arguments[3], room);
+		return false;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,170 @@
+internal import CFibril
+internal import Glibc
+
+// Calls that may wait are first made in a form that does not: most of them need not. What does not come
+// to an end that way goes to the ring. The form is used only where it has the same effect.
+
+extension InlineCalls {
+  enum Attempt {
+    /// As the bare call would have ended.
+    case done(Int64)
+    /// So many bytes are done; for the rest there is nothing but to wait.
+    case waits(Int64)
+    /// Not made: it has no such form, or it would be in vain.
+    case untried
+  }
+
+  /// Makes a call as far as it goes without waiting.
+  func attempt(_ call: SystemCall) -> Attempt {
+    let (descriptor, address, bytes, flags, _, _) = call.arguments
+    switch call.number.rawValue {
+    case SYS_read: return read(descriptor, address, bytes, position: nil)
+    case SYS_pread64 where Int64(bitPattern: flags) >= 0: return read(descriptor, address, bytes, position: flags)
+    case SYS_write: return write(descriptor, address, bytes, position: nil)
+    case SYS_pwrite64 where Int64(bitPattern: flags) >= 0: return write(descriptor, address, bytes, position: flags)
+    case SYS_recvfrom where flags & Flags.waitsForAll == 0: return receive(call, flags: \.3)
+    case SYS_recvmsg where bytes & Flags.waitsForAll == 0: return receive(call, flags: \.2)
+    case SYS_sendto: return send(call)
+    default: return .untried
+    }
+  }
+
+  private enum Flags {
+    static let waitsForAll = UInt64(MSG_WAITALL)
+    static let doesNotWait = UInt64(MSG_DONTWAIT)
+    static let readsErrors = UInt64(MSG_ERRQUEUE)
+  }
+
+  private func read(_ descriptor: UInt64, _ address: UInt64, _ bytes: UInt64, position: UInt64?) -> Attempt {
+    // Longer ones than the kernel transfers at once are cut short by it.
+    guard attempts.isWorthwhile(descriptor), bytes <= Int32.max else { return .untried }
+    var done: Int64 = 0
+    let before = fibril_ticks()
+    while true {
+      let result = fibril_transfer_without_waiting(
+        Int64(SYS_preadv2), descriptor, address + UInt64(done), bytes - UInt64(done),
+        position.map { $0 + UInt64(done) } ?? .max)
+      if done == 0 {
+        if let attempt = judge(result, descriptor, since: before) { return attempt }
+        // At the end of what is in memory a file's read ends early, where the bare one goes on.
+        guard result < Int64(bytes), result > 0, fibril_is_file(descriptor) else { return .done(result) }
+      } else if result == 0 {
+        return .done(done)  // the file's end
+      } else if result < 0 {
+        return .waits(done)
+      }
+      done += result
+      if done == Int64(bytes) { return .done(done) }
+    }
+  }
+
+  private func write(_ descriptor: UInt64, _ address: UInt64, _ bytes: UInt64, position: UInt64?) -> Attempt {
+    guard attempts.isWorthwhile(descriptor), bytes <= Int32.max else { return .untried }
+    let before = fibril_ticks()
+    let result = fibril_transfer_without_waiting(Int64(SYS_pwritev2), descriptor, address, bytes, position ?? .max)
+    if let attempt = judge(result, descriptor, since: before) { return attempt }
+    guard result < Int64(bytes), result > 0, !Self.refusesToWait(descriptor) else { return .done(result) }
+    return .waits(result)
+  }
+
+  private func receive(
+    _ call: SystemCall, flags: WritableKeyPath<(UInt64, UInt64, UInt64, UInt64, UInt64, UInt64), UInt64>
+  ) -> Attempt {
+    var attempt = call
+    // Asked for errors it never waits.
+    guard call.arguments[keyPath: flags] & (Flags.doesNotWait | Flags.readsErrors) == 0 else {
+      return .done(call.run())
+    }
+    guard attempts.isWorthwhile(call.arguments.0) else { return .untried }
+    attempt.arguments[keyPath: flags] |= Flags.doesNotWait
+    let before = fibril_ticks()
+    let result = attempt.run()
+    return judge(result, call.arguments.0, since: before) ?? .done(result)
+  }
+
+  private func send(_ call: SystemCall) -> Attempt {
+    guard call.arguments.3 & Flags.doesNotWait == 0 else { return .done(call.run()) }
+    var attempt = call
+    guard attempts.isWorthwhile(call.arguments.0) else { return .untried }
+    attempt.arguments.3 |= Flags.doesNotWait
+    let before = fibril_ticks()
+    let result = attempt.run()
+    if let attempt = judge(result, call.arguments.0, since: before) { return attempt }
+    guard result < Int64(call.arguments.2), result > 0, !Self.refusesToWait(call.arguments.0) else {
+      return .done(result)
+    }
+    return .waits(result)
+  }
+
+  /// What to make of an attempt that did not transfer anything; nil: it is to be taken as it is.
+  @inline(__always)
+  private func judge(_ result: Int64, _ descriptor: UInt64, since before: UInt64) -> Attempt? {
+    if result >= 0 {
+      attempts.noteSuccess(descriptor)
+      if fibril_ticks() &- before > directTicks { noteSlow(descriptor) }
+      return nil
+    }
+    switch -result {
+    case Int64(EAGAIN):
+      attempts.noteFailure(descriptor)
+      return Self.refusesToWait(descriptor) ? .done(result) : .waits(0)
+    case Int64(EOPNOTSUPP), Int64(EINVAL):
+      attempts.noteRefusal(descriptor)
+      return .untried
+    default: return nil
+    }
+  }
+
+  /// With O_DIRECT it has waited for the device, whatever was asked for.
+  @inline(never)
+  private func noteSlow(_ descriptor: UInt64) {
+    if fibril_waits_for_device(descriptor) { attempts.noteRefusal(descriptor) }
+  }
+
+  /// Whether the bare calls of a descriptor do not wait. A file's do, whatever its flags say.
+  static func refusesToWait(_ descriptor: UInt64) -> Bool {
+    let flags = fibril_system_call(Int64(SYS_fcntl), descriptor, UInt64(F_GETFL), 0, 0, 0, 0)
+    return flags >= 0 && flags & Int64(O_NONBLOCK) != 0 && !fibril_is_file(descriptor)
+  }
+}
+
+/// What became of the last attempts, by descriptor. Only hints: descriptors are used again, and several
+/// share a place.
+@safe struct AttemptHints {
+  /// In each byte how many calls are not tried; behind them, how many failed in a row, likewise.
+  private let bytes: UnsafeMutablePointer<UInt8>
+
+  private static let places = 1024
+  private static let mostFailures: UInt8 = 5
+  /// So many calls go unseen after one that the file does not know, or for which it waited.
+  private static let skipsAfterRefusal: UInt8 = 255
+
+  init() {
+    unsafe bytes = .allocate(capacity: 2 * Self.places)
+    unsafe bytes.initialize(repeating: 0, count: 2 * Self.places)
+  }
+
+  func deallocate() { unsafe bytes.deallocate() }
+
+  @inline(__always)
+  private func place(_ descriptor: UInt64) -> Int { Int(truncatingIfNeeded: descriptor) & (Self.places - 1) }
+
+  @inline(__always)
+  func isWorthwhile(_ descriptor: UInt64) -> Bool {
+    guard unsafe bytes[place(descriptor)] != 0 else { return true }
+    unsafe bytes[place(descriptor)] -= 1
+    return false
+  }
+
+  @inline(__always)
+  func noteSuccess(_ descriptor: UInt64) { unsafe bytes[Self.places + place(descriptor)] = 0 }
+
+  /// After n failures in a row the next 2^n - 2 calls, at most 30, are not tried.
+  func noteFailure(_ descriptor: UInt64) {
+    let failures = min(unsafe bytes[Self.places + place(descriptor)] + 1, Self.mostFailures)
+    unsafe bytes[Self.places + place(descriptor)] = failures
+    unsafe bytes[place(descriptor)] = 1 << failures - 2
+  }
+
+  func noteRefusal(_ descriptor: UInt64) { unsafe bytes[place(descriptor)] = Self.skipsAfterRefusal }
+}

@@ -1,0 +1,116 @@
+internal import CFibril
+internal import CFibrilContract
+internal import Glibc
+
+/// Calls of one task on their way to a helper or into the kernel, which takes none at the moment.
+struct OutgoingCalls {
+  let interruptSignal: CInt
+  /// For helpers, handed over at the end of a vector.
+  var forHelpers = EntryQueue()
+  var forHelpersCount = 0
+  /// For the ring, as soon as the kernel takes more. Only while it is short of memory or of room for
+  /// completions.
+  var forRing = EntryQueue()
+  /// Cancellations likewise: the entry, and the id that it had.
+  var cancellations: [(entry: EntryRef, id: UInt64)] = []
+  /// Calls that helpers have and have not finished.
+  var withHelpers = 0
+
+  init(interruptSignal: CInt) { self.interruptSignal = interruptSignal }
+
+  /// Whether nothing waits for the ring.
+  var isEmpty: Bool { forRing.isEmpty && cancellations.isEmpty }
+
+  /// In a forked child, whose calls are its parent's.
+  mutating func forget() { self = OutgoingCalls(interruptSignal: interruptSignal) }
+
+  /// Refuses a signal that can not be used.
+  static func check(_ interruptSignal: CInt) throws(FibrilError) {
+    let range = __libc_current_sigrtmin()...__libc_current_sigrtmax()
+    guard range.contains(interruptSignal) else {
+      throw FibrilError(
+        action: "interrupt calls by signal \(interruptSignal), which is no real-time signal: "
+          + "those are \(range.lowerBound) to \(range.upperBound)", code: EINVAL)
+    }
+    let error = fibril_interrupt_prepare(interruptSignal, true)
+    guard error == 0 else {
+      throw FibrilError(
+        action: "interrupt calls by signal \(interruptSignal), which the program handles itself; "
+          + "choose another interruptSignal", code: error)
+    }
+  }
+}
+
+extension TaskRef {
+  /// Hands the call in `entry`, of which `done` bytes are done, to the kernel or to a helper. Who gets it
+  /// goes to work with the next `startSubmitted`.
+  func start(_ call: SystemCall, done: Int64, in entry: EntryRef, _ plan: CallClass) {
+    if plan == .ring, pointee.ring != nil, let operation = RingOperation(call.advanced(by: done)) {
+      if !pointee.outgoing.forRing.isEmpty || !pointee.ring!.add(operation, userData: entry.bits) {
+        pointee.outgoing.forRing.append(entry)
+      }
+      return
+    }
+    entry.pointee.flags |= EntryFlag.helper
+    pointee.outgoing.forHelpers.append(entry)
+    pointee.outgoing.forHelpersCount += 1
+  }
+
+  /// Tells the kernel and the helpers at once of what has been submitted.
+  func startSubmitted() {
+    if pointee.ring != nil, pointee.ring!.hasUnsubmitted { pointee.ring!.submit(waitFor: 0) }
+    if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
+  }
+
+  @inline(never)
+  func startHelpers() {
+    let count = pointee.outgoing.forHelpersCount
+    var entries = pointee.outgoing.forHelpers
+    pointee.outgoing.forHelpers = EntryQueue()
+    pointee.outgoing.forHelpersCount = 0
+    if pointee.helpers == nil { replaceHelpers() }
+    // Before they have them: their results count down.
+    pointee.outgoing.withHelpers += count
+    guard !pointee.helpers!.submit(entries, count: count) else { return }
+    // No thread to be had at all: better this task waits than that the calls never happen.
+    while let entry = entries.popFirst() {
+      pointee.slot.pointee.counts.inline_stalls += 1
+      let done = entry.pointee.result
+      finishCall(entry, result: SystemCall.total(done, SystemCall(of: entry).advanced(by: done).run()))
+    }
+  }
+
+  /// From here on there are new helpers, which inherit what the task's thread has now.
+  func replaceHelpers() {
+    let old = pointee.helpers
+    old?.retire()
+    pointee.helpers = unsafe HelperPool(
+      mailbox: pointee.mailbox.shared, slot: pointee.slot, signal: pointee.outgoing.interruptSignal, replacing: old)
+  }
+
+  /// Passes on what the kernel had no room for.
+  @inline(never)
+  func passOnWaiting() {
+    while let entry = pointee.outgoing.forRing.popFirst() {
+      let operation = RingOperation(SystemCall(of: entry).advanced(by: entry.pointee.result))!
+      guard pointee.ring!.add(operation, userData: entry.bits) else {
+        pointee.outgoing.forRing.append(entry)
+        break
+      }
+    }
+    while let (entry, id) = pointee.outgoing.cancellations.last {
+      // The call may have ended meanwhile, and another one be in its entry.
+      let isPending = entry.pointee.id == id && entry.pointee.own & OwnFlag.interrupting != 0
+      guard !isPending || pointee.ring!.cancel(entry.bits) else { break }
+      pointee.outgoing.cancellations.removeLast()
+    }
+  }
+
+  /// Looks for helpers' results for some microseconds, while they make calls, before the task sleeps:
+  /// as long as it takes to be woken.
+  @inline(__always)
+  func lookForHelpersResults() {
+    guard pointee.outgoing.withHelpers > 0 else { return }
+    unsafe fibril_mailbox_look(pointee.mailbox.shared, TaskCore.looksBeforeSleep)
+  }
+}
