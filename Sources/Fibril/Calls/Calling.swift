@@ -48,11 +48,8 @@ extension TaskRef {
     fibril.pointee.call = call.number.rawValue
     fibril.pointee.result = done
     start(call, done: done, in: fibril, plan)
-    if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
-    if fibril.pointee.call >= 0 {
-      if deadline != 0 { arm(fibril, deadline) }
-      block(reason: FIBRIL_REASON_CALL, object: UInt64(call.number.rawValue), deadline: deadline)
-    }
+    if deadline != 0 { arm(fibril, deadline) }
+    block(reason: FIBRIL_REASON_CALL, object: UInt64(call.number.rawValue), deadline: deadline)
     let isLate = fibril.pointee.own & OwnFlag.timedOut != 0
     fibril.pointee.own &= ~OwnFlag.timedOut
     return isLate && fibril.pointee.result == -Int64(EINTR) ? -Int64(ETIMEDOUT) : fibril.pointee.result

@@ -33,14 +33,11 @@ extension TaskRef {
     if entry.pointee.own & OwnFlag.interrupting != 0 { noteInterruption(entry, result) }
     let waker = Waker(time: fibril_ticks())
     guard entry.pointee.flags & EntryFlag.call != 0 else {
-      // It runs still if no helper could be had.
-      let isBlocked = entry.pointee.state == FibrilStateNumber.blocked
-      if isBlocked { beginWake(entry) }
+      beginWake(entry)
       entry.pointee.flags &= ~EntryFlag.helper
       entry.pointee.result = result
       entry.pointee.call = -1
-      if isBlocked { finishWake(entry, by: waker) }
-      return
+      return finishWake(entry, by: waker)
     }
     let id = entry.pointee.id
     let cookie = entry.pointee.cookie

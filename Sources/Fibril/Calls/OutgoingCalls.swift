@@ -5,7 +5,7 @@ internal import Glibc
 /// Calls of one task on their way to a helper or into the kernel, which takes none at the moment.
 struct OutgoingCalls {
   let interruptSignal: CInt
-  /// For helpers, handed over at the end of a vector.
+  /// For helpers, handed over at the end of a vector, or before the task sleeps or harvests.
   var forHelpers = EntryQueue()
   var forHelpersCount = 0
   /// For the ring, as soon as the kernel takes more. Only while it is short of memory or of room for

@@ -21,6 +21,7 @@ extension TaskRef {
   /// Sleeps until a call completes or somebody knocks, then takes in what there is.
   func sleepInKernel() {
     renewIfForked()
+    if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
     guard pointee.slot.pointee.runnable == 0 else { return }
     lookForHelpersResults()
     unsafe fibril_emit_before_sleep(pointee.buffer)
@@ -61,6 +62,7 @@ extension TaskRef {
   private func harvestNow() {
     renewIfForked()
     if pointee.ring != nil, pointee.ring!.hasWork { pointee.ring!.submit(waitFor: 0) }
+    if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
     harvest()
   }
 
