@@ -16,7 +16,8 @@ PASSES = 100_000
 def measure(results, available):
   raw_switch(results, available)
   for fibrils in (2, 1000):
-    yields(results, available, fibrils)
+    for mixed in (False, True):
+      yields(results, available, fibrils, mixed)
   for kind, flags, limit in (("captures", ["--captures"], 0.4), ("captures nothing", [], 0.2)):
     spawns(results, available, kind, flags, limit)
   compare(results, available, "mutex lock and unlock, uncontended", "ns",
@@ -32,13 +33,13 @@ def raw_switch(results, available):
   ])
 
 
-def yields(results, available, fibrils):
-  peer = lambda name: lambda: field([available[name], "yield", fibrils, YIELDS], "ns")()
+def yields(results, available, fibrils, mixed):
+  peer = lambda name: lambda: field([available[name], "yield-mixed" if mixed else "yield", fibrils, YIELDS], "ns")()
   peers = [("Boost.Fiber", peer("Boost.Fiber"), ratio_at_most(0.15 if fibrils == 2 else 0.4))]
   if fibrils == 2:
     peers.append(("Go", peer("Go"), ratio_at_most(0.15)))
-  ours = field([OURS, "yield", "--fibrils", fibrils, "--yields", YIELDS], "ns")
-  compare(results, available, f"yield, {fibrils} fibrils", "ns", ours, peers)
+  ours = field([OURS, "yield", "--fibrils", fibrils, "--yields", YIELDS, *(["--mixed"] if mixed else [])], "ns")
+  compare(results, available, f"yield, {fibrils} fibrils{' of mixed code' if mixed else ''}", "ns", ours, peers)
 
 
 def spawns(results, available, kind, flags, limit):

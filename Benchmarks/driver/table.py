@@ -72,8 +72,9 @@ class Table:
   def line(row):
     met = {True: "yes", False: "NO", None: "?"}[row["met"]]
     theirs = "missing" if row["peer_value"] is None else f"{number(row['peer_value'])} {row['unit']}"
+    ours = "not measured" if row["ours"] is None else f"{number(row['ours'])} {row['unit']}"
     return [
-      row["name"], "not measured" if row["ours"] is None else f"{number(row['ours'])} {row['unit']}", row["peer"] or "", theirs if row["peer"] else "",
+      row["name"], ours, row["peer"] or "", theirs if row["peer"] else "",
       f"{row['ratio']:.3f}" if row["ratio"] else "", row["goal"], met,
     ]
 

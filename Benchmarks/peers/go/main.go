@@ -1,4 +1,5 @@
-// Go's side of the benchmarks: goroutines that yield, and an echo server on package net. GOMAXPROCS is 1 for
+// Go's side of the benchmarks: goroutines that yield (mixed: every other one from another place in the
+// code), and an echo server on package net. GOMAXPROCS is 1 for
 // both.
 package main
 
@@ -17,17 +18,26 @@ func reportNanoseconds(start time.Time, count int) {
 	fmt.Printf("{\"ns\":%.4f}\n", float64(time.Since(start).Nanoseconds())/float64(count))
 }
 
-func yield(goroutines, yields int) {
+func yield(goroutines, yields int, mixed bool) {
 	each := yields / goroutines
 	var running sync.WaitGroup
 	running.Add(goroutines)
 	for i := 0; i < goroutines; i++ {
-		go func() {
-			for i := 0; i < each; i++ {
-				runtime.Gosched()
-			}
-			running.Done()
-		}()
+		if !mixed || i%2 == 0 {
+			go func() {
+				for i := 0; i < each; i++ {
+					runtime.Gosched()
+				}
+				running.Done()
+			}()
+		} else {
+			go func() {
+				for left := each; left > 0; left-- {
+					runtime.Gosched()
+				}
+				running.Done()
+			}()
+		}
 	}
 	start := time.Now()
 	running.Wait()
@@ -84,10 +94,12 @@ func main() {
 	runtime.GOMAXPROCS(1)
 	switch {
 	case len(os.Args) == 4 && os.Args[1] == "yield":
-		yield(number(2), number(3))
+		yield(number(2), number(3), false)
+	case len(os.Args) == 4 && os.Args[1] == "yield-mixed":
+		yield(number(2), number(3), true)
 	case len(os.Args) == 2 && os.Args[1] == "echo-server":
 		echoServer()
 	default:
-		fail("usage: peers yield GOROUTINES YIELDS | echo-server")
+		fail("usage: peers yield|yield-mixed GOROUTINES YIELDS | echo-server")
 	}
 }
