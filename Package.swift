@@ -28,6 +28,7 @@ let package = Package(
   name: "fibril",
   products: [
     .library(name: "Fibril", targets: ["Fibril"]),
+    .library(name: "fibrilrt", type: .dynamic, targets: ["CInterface"]),
     .executable(name: "fibril", targets: ["FibrilCLI"]),
     .executable(name: "treewalk", targets: ["treewalk"]),
     .executable(name: "fibril-workload", targets: ["fibril-workload"]),
@@ -44,6 +45,9 @@ let package = Package(
     // The runtime. It imports nothing of the tracer.
     .target(name: "CFibril", dependencies: ["CFibrilContract"]),
     swift("Fibril", ["CFibril", "CFibrilContract"]),
+    // Its C interface: fibril.h, and what is behind it, of which libfibrilrt.so is made.
+    .target(name: "FibrilC"),
+    swift("CInterface", ["Fibril", "FibrilC"]),
 
     // The tracer. It imports nothing of the runtime.
     .systemLibrary(name: "CLibbpf", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),

@@ -4,9 +4,9 @@ internal import CFibril
 /// suspended.
 public struct Deadline: Hashable, Comparable, Sendable {
   /// CLOCK_MONOTONIC in nanoseconds; 0 stands for never.
-  let nanoseconds: UInt64
+  package let nanoseconds: UInt64
 
-  private init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+  package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
   /// No deadline.
   public static let never = Deadline(nanoseconds: 0)

@@ -41,12 +41,21 @@ public struct Fibril: ~Copyable, Sendable {
   public consuming func join(until deadline: Deadline = .never) throws(WaitError) {
     let code: Int64
     if let task = ownTask {
-      code = task.join(target.entry, deadline: deadline.nanoseconds)
+      code = task.awaitEnd(target.entry, deadline: deadline.nanoseconds)
+      task.release(target.entry)
     } else {
       code = EndWaiters.wait(for: target, of: task, until: deadline)
       target.request(FIBRIL_REQUEST_RELEASE)
     }
     discard self
+    if let error = WaitError(code: code) { throw error }
+  }
+
+  /// As `join`, but the handle stays, also after an error. One at a time may wait.
+  package borrowing func awaitEnd(until deadline: Deadline) throws(WaitError) {
+    let code =
+      ownTask?.awaitEnd(target.entry, deadline: deadline.nanoseconds)
+      ?? EndWaiters.wait(for: target, of: task, until: deadline)
     if let error = WaitError(code: code) { throw error }
   }
 

@@ -79,6 +79,9 @@ public struct FibrilTask: ~Copyable {
   /// Blocks the calling fibril until every fibril spawned on this task has ended.
   public func joinAll() { core.joinAll() }
 
+  /// The value goes and the task stays, until `ThreadsTask.stop`.
+  package consuming func leave() { discard self }
+
   deinit { stopTask(core) }
 }
 

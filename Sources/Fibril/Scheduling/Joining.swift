@@ -5,18 +5,13 @@ internal import CFibrilContract
 // tasks of the process share.
 
 extension TaskRef {
-  /// Waits for the end of a fibril of this task and frees its entry. A wait that ends early leaves the
-  /// fibril to itself.
-  func join(_ entry: EntryRef, deadline: UInt64) -> Int64 {
+  /// Waits for the end of a fibril of this task, whose entry stays until its release.
+  func awaitEnd(_ entry: EntryRef, deadline: UInt64) -> Int64 {
     harvestIfDue()
-    var code: Int64 = 0
-    if entry.pointee.state != FibrilStateNumber.dead {
-      entry.pointee.waiters = pointee.running.bits
-      code = wait(reason: FIBRIL_REASON_JOIN, object: entry.pointee.id, deadline: deadline)
-      entry.pointee.waiters = 0
-    }
-    release(entry)
-    return code
+    guard entry.pointee.state != FibrilStateNumber.dead else { return 0 }
+    entry.pointee.waiters = pointee.running.bits
+    defer { entry.pointee.waiters = 0 }
+    return wait(reason: FIBRIL_REASON_JOIN, object: entry.pointee.id, deadline: deadline)
   }
 
   /// Nobody will join the fibril: its entry is freed when it ends, or now.

@@ -87,6 +87,8 @@ public final class FibrilChannel<Element: Sendable>: @unchecked Sendable {
     senders.unlock()
   }
 
+  package var hasWaiters: Bool { !senders.isEmpty || !receivers.isEmpty }
+
   private var senders: WaitQueue { unsafe WaitQueue(&shared.pointer.pointee.senders) }
   private var receivers: WaitQueue { unsafe WaitQueue(&shared.pointer.pointee.receivers) }
 }

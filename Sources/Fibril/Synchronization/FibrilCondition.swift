@@ -37,5 +37,7 @@ public final class FibrilCondition: Sendable {
     waiters.unlock()
   }
 
+  package var hasWaiters: Bool { !waiters.isEmpty }
+
   private var waiters: WaitQueue { unsafe WaitQueue(shared.pointer) }
 }

@@ -41,6 +41,10 @@ public final class FibrilMutex: Sendable {
   /// Who holds it: a fibril's id, or nil if it is free or held by a plain thread.
   public var ownerID: UInt64? { Owner.fibril(of: unsafe fibril_atomic_load(owner)) }
 
+  package var isHeld: Bool { unsafe fibril_atomic_load(owner) != 0 }
+
+  package var isHeldByCaller: Bool { unsafe fibril_atomic_load(owner) & ~1 == Owner.identity }
+
   /// After a wait for something else, which has let it go: not to be cancelled.
   func lockAgain() {
     let identity = Owner.identity

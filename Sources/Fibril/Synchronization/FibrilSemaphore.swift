@@ -43,6 +43,8 @@ public final class FibrilSemaphore: Sendable {
     waiters.unlock()
   }
 
+  package var hasWaiters: Bool { !waiters.isEmpty }
+
   private var waiters: WaitQueue { unsafe WaitQueue(&shared.pointer.pointee.waiters) }
 
   private func takePermit() -> Bool {

@@ -19,8 +19,12 @@ internal import Glibc
   @inline(__always)
   func unlock() { unsafe fibril_guard_unlock(&pointer.pointee.guard) }
 
-  /// Under the guard.
-  var isEmpty: Bool { unsafe pointer.pointee.first == nil }
+  /// At this moment.
+  var isEmpty: Bool {
+    lock()
+    defer { unlock() }
+    return unsafe pointer.pointee.first == nil
+  }
 
   /// Waits at the end of the queue, whose guard the caller holds and loses. `prepare` runs between
   /// that and the wait.

@@ -38,6 +38,21 @@ internal import CFibrilContract
   /// takes no lock; safe in a signal handler.
   public func cancel() { request(FIBRIL_REQUEST_CANCEL) }
 
+  /// Its three words, by which the C interface carries it.
+  package var words: (entry: UInt64, id: UInt64, mailbox: UInt64) {
+    (entry.bits, id, UInt64(UInt(bitPattern: unsafe mailbox)))
+  }
+
+  /// From the words of another one; nil if they are zero.
+  package init?(words: (entry: UInt64, id: UInt64, mailbox: UInt64)) {
+    guard let entry = EntryRef(bits: words.entry),
+      let mailbox = unsafe UnsafeMutablePointer<fibril_mailbox>(bitPattern: UInt(words.mailbox))
+    else { return nil }
+    self.entry = entry
+    id = words.id
+    unsafe self.mailbox = unsafe mailbox
+  }
+
   /// Always by the mailbox, also within one task: a signal handler may have interrupted its scheduler,
   /// and from here the two cannot be told apart. The owner takes it in at its next switch.
   func request(_ request: fibril_request) {

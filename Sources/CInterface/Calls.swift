@@ -1,0 +1,62 @@
+internal import Fibril
+public import FibrilC
+internal import Glibc
+
+// The functions of fibril.h about system calls.
+
+@c @implementation
+public func fibril_call(
+  _ number: Int64, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64
+) -> Int64 {
+  guard Fibril.currentID != 0 else { return -Int64(ESRCH) }
+  do throws(SystemCallError) {
+    return Int64(try Asys.call(SystemCall(.init(number), a, b, c, d, e, f)))
+  } catch {
+    return -Int64(error.code)
+  }
+}
+
+@c @implementation
+public func fibril_submit(_ calls: UnsafePointer<fibril_call>?, _ count: Int) -> Int64 {
+  guard Fibril.currentID != 0 else { return -Int64(ESRCH) }
+  guard let calls = unsafe calls, count >= 0 else { return count == 0 ? 0 : -Int64(EINVAL) }
+  var submitted = 0
+  let sequence = unsafe UnsafeBufferPointer(start: calls, count: count).lazy.map { call in
+    submitted += 1
+    return SystemCall(call)
+  }
+  do throws(FibrilError) {
+    unsafe try Asys.submit(sequence)
+    return Int64(count)
+  } catch {
+    // The last one taken is the one that failed.
+    return submitted > 1 ? Int64(submitted - 1) : -Int64(error.code)
+  }
+}
+
+@c @implementation
+public func fibril_await_completions(
+  _ completions: UnsafeMutablePointer<fibril_completion>?, _ minimum: Int, _ maximum: Int
+) -> Int64 {
+  guard Fibril.currentID != 0 else { return -Int64(ESRCH) }
+  guard minimum >= 0, maximum >= minimum else { return -Int64(EINVAL) }
+  guard let completions = unsafe completions else { return maximum == 0 ? 0 : -Int64(EINVAL) }
+  var done: [Completion] = []
+  Asys.awaitCompletions(minimum: minimum, maximum: maximum, into: &done)
+  for index in done.indices {
+    unsafe completions[index] = fibril_completion(cookie: done[index].cookie, result: done[index].result)
+  }
+  return Int64(done.count)
+}
+
+extension SystemCall {
+  fileprivate init(_ call: fibril_call) {
+    self.init(.init(call.number), cookie: call.cookie)
+    arguments = call.arguments
+  }
+}
+
+extension SystemCall.Number {
+  /// One that can be none stays one that the kernel does not know.
+  fileprivate init(_ number: Int64) { self.init(rawValue: Int32(exactly: number) ?? -1) }
+}
