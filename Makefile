@@ -5,11 +5,19 @@ DESTDIR ?=
 SWIFT ?= swift
 # The day of the release that the man page speaks of.
 RELEASED := November 24, 2026
+VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/Fibril/Scheduling/Fibril.swift)
+# The shared library of the C interface, by the name under which programs ask for it.
+C_LIBRARY := libfibrilrt.so.$(shell sed -n 's/^\#define FIBRIL_API_VERSION //p' Sources/FibrilC/include/fibril.h)
 
-.PHONY: all demo man bench test lint check-aarch64 install packages test-packages clean
+.PHONY: all c-library demo man bench test lint check-aarch64 install install-c packages test-packages clean
 
-all: packages
+all: packages c-library
 	$(SWIFT) build -c release
+
+# With the Swift libraries inside it: who uses it needs no toolchain. That takes a build folder of its own.
+c-library:
+	$(SWIFT) build -c release --scratch-path .build/c-library --product fibrilrt -Xswiftc -static-stdlib \
+	  -Xlinker -soname=$(C_LIBRARY) -Xlinker "--version-script=$(CURDIR)/packaging/libfibrilrt.map"
 
 # Traces a real program by its process id and says what was seen.
 demo: packages
@@ -20,6 +28,7 @@ test: test-packages lint check-aarch64
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 	scripts/test-dependent-package
+	scripts/test-c-interface
 
 # Our figures beside those of the peers, in one run. BENCH_JSON names a file for the same as JSON.
 bench: packages
@@ -33,7 +42,7 @@ lint:
 check-aarch64:
 	scripts/check-aarch64
 
-install: all
+install: all install-c
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
@@ -44,6 +53,15 @@ install: all
 	.build/release/fibril --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_fibril
 	.build/release/fibril --generate-completion-script fish \
 	  > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/fibril.fish
+
+# For programs in C: header, library and what pkg-config says of them.
+install-c: c-library
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 Sources/FibrilC/include/fibril.h $(DESTDIR)$(PREFIX)/include/fibril.h
+	install -m 755 .build/c-library/release/libfibrilrt.so $(DESTDIR)$(PREFIX)/lib/$(C_LIBRARY)
+	ln -sf $(C_LIBRARY) $(DESTDIR)$(PREFIX)/lib/libfibrilrt.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' packaging/fibril.pc.in \
+	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/fibril.pc
 
 # Writes the man page anew, from the commands' own definitions.
 man: packages

@@ -49,6 +49,9 @@ public func fibril_task_counts(_ counts: UnsafeMutablePointer<fibril_event_count
 }
 
 @c @implementation
+public func fibril_is_traced() -> Bool { Fibril.isTraced }
+
+@c @implementation
 public func fibril_after_ns(_ nanoseconds: UInt64) -> UInt64 {
   let (sum, overflows) = Deadline.now.nanoseconds.addingReportingOverflow(nanoseconds)
   return overflows ? 0 : sum

@@ -99,6 +99,9 @@ struct fibril_event_counts {
 /* Those of the calling thread's task so far. */
 int fibril_task_counts(struct fibril_event_counts *counts);
 
+/* Whether a tracer listens to this process at the moment. Any thread. */
+bool fibril_is_traced(void);
+
 /* ---- Wake targets ------------------------------------------------------------------------------ */
 
 /* What a waker holds: one fibril, by value. All zero: none. It may outlive its fibril. */
