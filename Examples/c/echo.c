@@ -108,7 +108,7 @@ int main(int argc, char **argv)
 		usleep(1000);
 	int listener = start_listening();
 	check("make a task", fibril_task_create(&options));
-	check("spawn", fibril_spawn("acceptor", 0, accept_clients, &listener, &acceptor));
+	check("spawn", fibril_spawn(NULL, 0, accept_clients, &listener, &acceptor));
 	for (intptr_t i = 0; i < CLIENTS; i++)
 		check("spawn", fibril_spawn("client", 0, be_client, (void *)i, &client[i]));
 	for (int i = 0; i < CLIENTS; i++)

@@ -14,7 +14,8 @@ public func fibril_spawn(
     do throws(FibrilError) {
       let fibril = unsafe try Fibril.spawn(
         name: name.map { unsafe String(cString: $0) },
-        stackBytes: stackBytes == 0 ? Fibril.defaultStackBytes : stackBytes
+        stackBytes: stackBytes == 0 ? Fibril.defaultStackBytes : stackBytes,
+        code: UInt64(UInt(bitPattern: unsafeBitCast(body, to: UnsafeRawPointer.self)))
       ) { unsafe body(argument) }
       if let out = unsafe out { unsafe out.pointee = Handles.hold(fibril) }
       return 0

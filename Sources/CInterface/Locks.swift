@@ -19,6 +19,7 @@ public func fibril_mutex_destroy(_ mutex: OpaquePointer?) -> Int32 {
 @c @implementation
 public func fibril_mutex_lock(_ mutex: OpaquePointer?, _ deadline: UInt64) -> Int32 {
   unsafe with(mutex) { (mutex: FibrilMutex) in
+    if mutex.tryLock() { return 0 }
     guard !mutex.isHeldByCaller else { return -EDEADLK }
     return result { () throws(WaitError) in try mutex.lock(until: Deadline(nanoseconds: deadline)) }
   }
@@ -31,11 +32,7 @@ public func fibril_mutex_try_lock(_ mutex: OpaquePointer?) -> Int32 {
 
 @c @implementation
 public func fibril_mutex_unlock(_ mutex: OpaquePointer?) -> Int32 {
-  unsafe with(mutex) { (mutex: FibrilMutex) in
-    guard mutex.isHeldByCaller else { return -EPERM }
-    mutex.unlock()
-    return 0
-  }
+  unsafe with(mutex) { (mutex: FibrilMutex) in mutex.tryUnlock() ? 0 : -EPERM }
 }
 
 // MARK: Semaphores

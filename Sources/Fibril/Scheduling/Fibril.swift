@@ -19,9 +19,9 @@ public struct Fibril: ~Copyable, Sendable {
   public static let defaultStackBytes = StackArena.defaultBytes - StackArena.pageBytes
 
   static func spawn(
-    on core: TaskRef, name: String?, stackBytes: Int, _ body: consuming @escaping () -> Void
+    on core: TaskRef, name: String?, stackBytes: Int, code: UInt64? = nil, _ body: consuming @escaping () -> Void
   ) throws(FibrilError) -> Fibril {
-    let entry = try core.spawn(name: name, stackBytes: stackBytes, flags: EntryFlag.held, body)
+    let entry = try core.spawn(name: name, stackBytes: stackBytes, flags: EntryFlag.held, code: code, body)
     return Fibril(WakeTarget(entry, on: core), of: core.pointee.id)
   }
 
@@ -81,6 +81,14 @@ extension Fibril {
     name: String? = nil, stackBytes: Int = defaultStackBytes, _ body: consuming @escaping () -> Void
   ) throws(FibrilError) -> Fibril {
     try spawn(on: requireTask(), name: name, stackBytes: stackBytes, body)
+  }
+
+  /// The same for `body` that calls a function that is not Swift's, by whose address, `code`, dumps and traces
+  /// know it.
+  package static func spawn(
+    name: String?, stackBytes: Int, code: UInt64, _ body: consuming @escaping () -> Void
+  ) throws(FibrilError) -> Fibril {
+    try spawn(on: requireTask(), name: name, stackBytes: stackBytes, code: code, body)
   }
 
   /// The id of the running fibril, 0 on a thread that is no task.

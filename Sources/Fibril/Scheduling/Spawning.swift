@@ -9,9 +9,10 @@ struct Body {
 
 extension TaskRef {
   /// A new fibril at the end of the run queue.
-  func spawn(name: String?, stackBytes: Int, flags: UInt8, _ body: consuming @escaping () -> Void)
-    throws(FibrilError) -> EntryRef
-  {
+  /// - Parameter code: The address of the code that `body` calls, if that says more than its own.
+  func spawn(
+    name: String?, stackBytes: Int, flags: UInt8, code: UInt64? = nil, _ body: consuming @escaping () -> Void
+  ) throws(FibrilError) -> EntryRef {
     let stack = try pointee.stacks.take(stackBytes)
     let parent = pointee.running.pointee.id
     let entry: EntryRef
@@ -23,7 +24,7 @@ extension TaskRef {
     }
     if let name { entry.pointee.name = NameTable.intern(name) }
     unsafe entry.bodyStorage.initialize(to: Body(run: body))
-    entry.pointee.entry = entry.pointee.arguments.0  // a closure's first word is its code
+    entry.pointee.entry = code ?? entry.pointee.arguments.0  // a closure's first word is its code
     entry.pointee.stack_low = stack.low
     entry.pointee.stack_high = stack.high
     entry.pointee.stack_pointer = unsafe fibril_context_prepare(stack.start, runFibril, entry.pointer)

@@ -25,8 +25,17 @@ public final class FibrilMutex: Sendable {
 
   /// Lets the next in line have the mutex, which the caller must hold.
   public func unlock() {
+    let wasHeld = tryUnlock()
+    precondition(wasHeld, "a mutex is unlocked by another than its owner")
+  }
+
+  /// The same, but false, and nothing done, if the caller does not hold it.
+  package func tryUnlock() -> Bool {
     let identity = Owner.identity
-    if unsafe !fibril_atomic_compare_exchange(owner, identity, 0) { handOver(from: identity) }
+    if unsafe fibril_atomic_compare_exchange(owner, identity, 0) { return true }
+    guard unsafe fibril_atomic_load(owner) == identity | 1 else { return false }
+    handOver()
+    return true
   }
 
   /// Runs `body` while holding the mutex.
@@ -80,9 +89,8 @@ public final class FibrilMutex: Sendable {
   }
 
   @inline(never)
-  private func handOver(from identity: UInt64) {
+  private func handOver() {
     waiters.lock()
-    precondition(unsafe fibril_atomic_load(owner) & ~1 == identity, "a mutex is unlocked by another than its owner")
     let next = waiters.firstKey
     // With the bit set also if nobody is left: the next to unlock comes here and sees.
     unsafe owner.pointee = next.map { $0 | 1 } ?? 0
