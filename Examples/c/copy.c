@@ -56,7 +56,7 @@ static int copy(int from, int to)
 			return fail("submit", submitted < 0 ? submitted : -ENOMEM);
 		pending += count;
 		count = 0;
-		int64_t collected = fibril_await_completions(done, 1, BLOCKS);
+		int64_t collected = fibril_await_completions(done, 1, BLOCKS, 0);
 		if (collected < 0)
 			return fail("collect", collected);
 		pending -= (size_t)collected;

@@ -119,7 +119,6 @@ int main(int argc, char **argv)
 			;
 	}
 	check("cancel", fibril_cancel(acceptor));
-	shutdown(listener, SHUT_RD);
 	check("join the acceptor", fibril_join(acceptor, fibril_after_ns(60000000000)));
 	check("join the connections", fibril_join_all());
 	printf("%d connections, %d messages echoed, acceptor %s\n", connections, echoed,

@@ -13,6 +13,7 @@ public func fibril_task_create(_ options: UnsafePointer<fibril_task_options>?) -
   if let options = unsafe options?.pointee {
     let known = FIBRIL_TASK_WITHOUT_IO_URING.rawValue | FIBRIL_TASK_WITHOUT_INLINE_FILE_CALLS.rawValue
     guard options.flags & ~UInt64(known) == 0, options.hasZeroRest else { return -EINVAL }
+    if options.interrupt_signal != 0 { chosen.interruptSignal = options.interrupt_signal }
     chosen.usesIOUring = options.flags & UInt64(FIBRIL_TASK_WITHOUT_IO_URING.rawValue) == 0
     chosen.runsFileCallsInline = options.flags & UInt64(FIBRIL_TASK_WITHOUT_INLINE_FILE_CALLS.rawValue) == 0
   }
@@ -59,7 +60,7 @@ public func fibril_after_ns(_ nanoseconds: UInt64) -> UInt64 {
 
 extension fibril_task_options {
   fileprivate var hasZeroRest: Bool {
-    let (a, b, c, d, e, f, g) = reserved
-    return a | b | c | d | e | f | g == 0
+    let (a, b, c, d, e, f) = reserved
+    return UInt64(bitPattern: Int64(reserved32)) | a | b | c | d | e | f == 0
   }
 }

@@ -50,17 +50,59 @@ static void submitted(void)
 	struct fibril_completion done[4];
 
 	EXPECT(fibril_submit(calls, 4), 4);
-	EXPECT(fibril_await_completions(done, 1, 2), 2);
+	EXPECT(fibril_await_completions(done, 1, 2, 0), 2);
 	EXPECT(done[0].cookie, UINT64_MAX);
 	EXPECT(done[0].result, getppid());
 	EXPECT(done[1].cookie, 4);
 	EXPECT(done[1].result, -EBADF);
-	EXPECT(fibril_await_completions(done, 0, 4), 0);
-	EXPECT(fibril_await_completions(done, 4, 4), 2);
+	EXPECT(fibril_await_completions(done, 0, 4, 0), 0);
+	EXPECT(fibril_await_completions(done, 4, 4, 0), 2);
 	EXPECT(done[0].cookie, 2);
 	EXPECT(done[1].cookie, 1);
 	EXPECT(done[1].result, 0);
-	EXPECT(fibril_await_completions(done, 1, 4), 0);
+	EXPECT(fibril_await_completions(done, 1, 4, 0), 0);
+}
+
+/* A read of a pipe into which nobody writes ends all the same. */
+static void interrupted(void)
+{
+	char byte;
+	struct fibril_call calls[] = {
+		fibril_make_call(1, SYS_read, ends[0], &byte, 1),
+		fibril_make_call(2, SYS_read, ends[0], &byte, 1),
+	};
+	struct fibril_completion done[2];
+
+	EXPECT(fibril_call_until(NULL, 0), -EINVAL);
+	EXPECT(fibril_call_until(&calls[0], fibril_after_ns(1000000)), -ETIMEDOUT);
+	EXPECT(fibril_submit(calls, 2), 2);
+	EXPECT(fibril_await_completions(done, 1, 2, fibril_after_ns(1000000)), 0);
+	EXPECT(fibril_cancel_calls(3), 0);
+	EXPECT(fibril_cancel_calls(2), 1);
+	EXPECT(fibril_await_completions(done, 1, 2, soon()), 1);
+	EXPECT(done[0].cookie, 2);
+	EXPECT(done[0].result, -EINTR);
+	/* The other one is interrupted by the end of the task. */
+}
+
+static void be_cancelled(void *argument)
+{
+	char byte;
+
+	EXPECT(fibril_call(SYS_read, ends[0], &byte, 1), -EINTR);
+	*(bool *)argument = fibril_is_cancelled();
+}
+
+static void cancelled(void)
+{
+	fibril_t fibril;
+	bool was_cancelled = false;
+
+	EXPECT(fibril_spawn("reader", 0, be_cancelled, &was_cancelled, &fibril), 0);
+	EXPECT(fibril_yield(), 0);
+	EXPECT(fibril_cancel(fibril), 0);
+	EXPECT(fibril_join(fibril, soon()), 0);
+	EXPECT(was_cancelled, true);
 }
 
 void test_calls(void)
@@ -74,5 +116,7 @@ void test_calls(void)
 	EXPECT(counts.submits, 5);
 	EXPECT(counts.teardowns, 5);
 	EXPECT(counts.blocks, counts.wakes);
+	cancelled();
+	interrupted();
 	EXPECT(fibril_task_destroy(), 0);
 }

@@ -34,7 +34,9 @@ static void without_a_task(void)
 	EXPECT(fibril_without_cancellation(do_nothing, NULL), -ESRCH);
 	EXPECT(fibril_call(SYS_getpid), -ESRCH);
 	EXPECT(fibril_submit(&call, 1), -ESRCH);
-	EXPECT(fibril_await_completions(&completion, 0, 1), -ESRCH);
+	EXPECT(fibril_await_completions(&completion, 0, 1, 0), -ESRCH);
+	EXPECT(fibril_call_until(&call, 0), -ESRCH);
+	EXPECT(fibril_cancel_calls(1), -ESRCH);
 	EXPECT(fibril_self(), 0);
 	EXPECT(fibril_is_cancelled(), false);
 	EXPECT(memcmp(&target, &none, sizeof none), 0);
@@ -42,8 +44,9 @@ static void without_a_task(void)
 
 static void null_pointers_and_numbers(void)
 {
-	struct fibril_task_options unknown = {.flags = 1u << 20}, not_zero = {.reserved = {[6] = 1}};
+	struct fibril_task_options unknown = {.flags = 1u << 20}, not_zero = {.reserved = {[5] = 1}};
 	struct fibril_completion completion;
+	struct fibril_task_options no_real_time = {.interrupt_signal = 1};
 	fibril_wake_target_t no_target = {{0}};
 	fibril_t no_fibril = {{{0}}, 0};
 	fibril_semaphore_t *semaphore;
@@ -52,6 +55,7 @@ static void null_pointers_and_numbers(void)
 
 	EXPECT(fibril_task_create(&unknown), -EINVAL);
 	EXPECT(fibril_task_create(&not_zero), -EINVAL);
+	EXPECT(fibril_task_create(&no_real_time), -EINVAL);
 	EXPECT(fibril_task_create(&options), 0);
 	EXPECT(fibril_task_create(&options), -EEXIST);
 	EXPECT(fibril_task_counts(NULL), -EINVAL);
@@ -65,8 +69,8 @@ static void null_pointers_and_numbers(void)
 	EXPECT(fibril_detach(no_fibril), -ESRCH);
 	EXPECT(fibril_submit(NULL, 1), -EINVAL);
 	EXPECT(fibril_submit(NULL, 0), 0);
-	EXPECT(fibril_await_completions(NULL, 1, 1), -EINVAL);
-	EXPECT(fibril_await_completions(&completion, 2, 1), -EINVAL);
+	EXPECT(fibril_await_completions(NULL, 1, 1, 0), -EINVAL);
+	EXPECT(fibril_await_completions(&completion, 2, 1, 0), -EINVAL);
 	EXPECT(fibril_mutex_create(NULL), -EINVAL);
 	EXPECT(fibril_mutex_lock(NULL, 0), -EINVAL);
 	EXPECT(fibril_mutex_unlock(NULL), -EINVAL);

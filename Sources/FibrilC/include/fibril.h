@@ -61,20 +61,23 @@ enum fibril_task_flags {
 };
 
 struct fibril_task_options {
-	uint64_t flags;       /* of enum fibril_task_flags */
-	uint64_t reserved[7]; /* zero */
+	uint64_t flags;           /* of enum fibril_task_flags */
+	int32_t interrupt_signal; /* the real-time signal that interrupts calls on helper threads, which nobody
+				     else in the process may handle; 0: SIGRTMIN + 5 */
+	int32_t reserved32;       /* zero */
+	uint64_t reserved[6];     /* zero */
 };
 
 /*
  * Makes the calling thread a task, until fibril_task_destroy. NULL: all options zero.
- * Errors: -EEXIST it is one already; -EINVAL an unknown flag, reserved not zero; -ENOMEM, -EMFILE and
- * others for want of memory or descriptors.
+ * Errors: -EEXIST it is one already; -EINVAL an unknown flag, no real-time signal, reserved not zero;
+ * -EBUSY the signal is handled by somebody else; -ENOMEM, -EMFILE and others for want of memory or descriptors.
  */
 int fibril_task_create(const struct fibril_task_options *options);
 
 /*
- * Waits until all fibrils of the task have ended and all its submitted calls are done, whose completions
- * are dropped, and makes the thread a plain one again.
+ * Waits until all fibrils of the task have ended, interrupts its submitted calls and waits for them (their
+ * completions are dropped), and makes the thread a plain one again.
  * Errors: -EPERM called by another fibril than the root.
  */
 int fibril_task_destroy(void);
@@ -211,6 +214,12 @@ struct fibril_completion {
 int64_t fibril_call(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 
 /*
+ * The same with a deadline, when the call is interrupted: unless it has done a part of its work, the result
+ * is -ETIMEDOUT. The cookie is not used.
+ */
+int64_t fibril_call_until(const struct fibril_call *call, uint64_t deadline_ns);
+
+/*
  * Submits calls. Never blocks. A call that does not block is run in turn, before this returns; another one
  * is on its way when this returns. Return codes are collected later by fibril_await_completions, in the
  * order in which calls finish. What the arguments point to must stay where it is until then; the array
@@ -222,10 +231,18 @@ int64_t fibril_submit(const struct fibril_call *calls, size_t count);
 
 /*
  * Collects completions of this task's calls, oldest first: at most maximum, and blocks the calling fibril
- * until there are minimum of them. Returns how many: less than minimum only if no call was left that could
- * finish.
+ * until there are minimum of them. Returns how many: less than minimum only if the deadline has passed or no
+ * call was left that could finish.
+ * Errors: -EINTR the fibril is cancelled and there were not enough; they stay.
  */
-int64_t fibril_await_completions(struct fibril_completion *completions, size_t minimum, size_t maximum);
+int64_t fibril_await_completions(struct fibril_completion *completions, size_t minimum, size_t maximum,
+				 uint64_t deadline_ns);
+
+/*
+ * Interrupts the submitted calls of this task that have this cookie: each completes soon, with -EINTR unless it
+ * was done before that or had done a part of its work. Returns how many there were.
+ */
+int64_t fibril_cancel_calls(uint64_t cookie);
 
 /* A call with its arguments: fibril_make_call(cookie, SYS_read, descriptor, buffer, bytes). */
 static inline struct fibril_call fibril_make_call(uint64_t cookie, int64_t number, uint64_t a, uint64_t b, uint64_t c,
