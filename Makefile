@@ -73,7 +73,7 @@ packages:
 	scripts/install-packages libbpf-dev libdw-dev libelf-dev pkg-config
 
 test-packages: packages
-	scripts/install-packages bpftrace
+	scripts/install-packages bpftrace gcc g++
 
 clean:
 	$(SWIFT) package clean

@@ -14,10 +14,11 @@ public struct ProbedFile: Equatable, Sendable {
   /// The probe that carries records.
   static let probe = "batch"
 
-  /// The file at `path`, for a process that is about to execute it.
+  /// The program at `path`, or else the shared libraries it will have, for a process that is about to
+  /// execute it; never none.
   ///
   /// Throws `BPFError` if it cannot be read, has no probes or unsafe ones.
-  public init(path: String) throws(BPFError) {
+  public static func all(ofProgram path: String) throws(BPFError) -> [ProbedFile] {
     let action = "trace \(path)"
     let sites: [ProbeSite]
     do {
@@ -25,8 +26,14 @@ public struct ProbedFile: Equatable, Sendable {
     } catch {
       throw BPFError(action, cause: "\(error)")
     }
-    guard !sites.isEmpty else { throw Self.noProbes(action) }
-    try self.init(path: path, sites: sites, action)
+    guard sites.isEmpty else { return [try ProbedFile(path: path, sites: sites, action)] }
+    var files: [ProbedFile] = []
+    for library in LoadedLibraries.paths(ofProgram: path) {
+      guard let sites = try? Self.sites(library), !sites.isEmpty else { continue }
+      try files.append(ProbedFile(path: library, sites: sites, action))
+    }
+    guard !files.isEmpty else { throw noProbes(action) }
+    return files
   }
 
   /// The files that a process has mapped for execution and that hold the probes; never none.

@@ -116,6 +116,16 @@ struct Segment {
     return unsafe notes(data, fileOffset: segment.fileOffset)
   }
 
+  /// The NUL-terminated text that a segment is, at most a path's length.
+  func text(in segment: Segment) throws(ELFError) -> String {
+    guard segment.fileBytes <= UInt64(PATH_MAX), let offset = Int64(exactly: segment.fileOffset),
+      let data = unsafe elf_getdata_rawchunk(elf, offset, Int(segment.fileBytes), ELF_T_BYTE),
+      let buffer = unsafe data.pointee.d_buf
+    else { throw .damaged(path: path, detail: "a segment of text lies outside the file") }
+    let bytes = unsafe UnsafeRawBufferPointer(start: buffer, count: data.pointee.d_size)
+    return unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+  }
+
   private func section(named name: String) -> OpaquePointer? {
     var names = 0
     guard unsafe elf_getshdrstrndx(elf, &names) == 0 else { return nil }

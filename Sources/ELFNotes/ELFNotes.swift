@@ -68,6 +68,15 @@ public enum ELFNotes {
     return nil
   }
 
+  /// The loader that a program names, by its path; nil if it names none.
+  ///
+  /// Throws `ELFError` where the file cannot be read or is no sound 64-bit ELF file.
+  public static func interpreter(inFile path: String) throws(ELFError) -> String? {
+    let file = try ELFFile(path: path)
+    guard let segment = try file.segments().first(where: { $0.type == UInt32(PT_INTERP) }) else { return nil }
+    return try file.text(in: segment)
+  }
+
   /// The virtual address, as linked, that the file's first byte has or would have; nil if nothing of
   /// the file is loaded. What a process adds to all addresses is the difference to where it lies.
   ///

@@ -52,6 +52,13 @@ import Testing
     #expect(try ELFNotes.probeSites(inFile: bare, provider: "fibril") == [])
   }
 
+  @Test func theLoaderThatAProgramNames() throws {
+    let headers = try run("readelf", ["-lW", "/bin/sleep"])
+    let named = try #require(headers.firstMatch(of: /program interpreter: (.*)\]/)).1
+    #expect(try ELFNotes.interpreter(inFile: "/bin/sleep") == String(named))
+    #expect(try ELFNotes.interpreter(inFile: SampleBinary(flags: ["-fPIC", "-shared"]).path) == nil)
+  }
+
   @Test func theWorkloadHasEveryProbeAndTheTable() throws {
     let path = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
       .appending(path: "fibril-workload").path

@@ -28,7 +28,7 @@ final class TraceTarget {
   /// be traced, `CommandError` if it cannot be run.
   init(command arguments: [String], mask: sigset_t) throws {
     let path = try HeldCommand.resolve(arguments[0])
-    files = [try ProbedFile(path: path)]
+    files = try ProbedFile.all(ofProgram: path)
     let held = try HeldCommand(path: path, arguments: arguments, mask: mask)
     self.held = held
     processID = held.processID
