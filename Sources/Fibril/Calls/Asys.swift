@@ -14,6 +14,13 @@ public enum Asys {
     for call in calls { try task.submit(call) }
   }
 
+  /// The same for an array, without the cost of asking a sequence of an unknown kind.
+  public static func submit(_ calls: [SystemCall]) throws(FibrilError) {
+    let task = requireTask()
+    defer { task.startSubmitted() }
+    for call in calls { try task.submit(call) }
+  }
+
   /// Submits one call.
   public static func submit(_ call: SystemCall) throws(FibrilError) {
     let task = requireTask()

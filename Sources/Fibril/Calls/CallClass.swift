@@ -12,6 +12,8 @@ enum CallClass: Equatable {
   case watched
   /// Through io_uring, or by a helper where there is none.
   case ring
+  /// By the task's own timers.
+  case timer
   /// By a helper thread of the task.
   case helper
   /// Not at all: it would break the task. Its result is -EOPNOTSUPP.
@@ -27,6 +29,8 @@ enum CallClass: Equatable {
       self = .refused
     } else if Self.ringNumbers.contains(number) {
       self = .ring
+    } else if number == Int(SYS_nanosleep) || number == Int(SYS_clock_nanosleep) {
+      self = .timer
     } else if Self.watchedNumbers.contains(number) {
       self = .watched
     } else if Self.identityNumbers.contains(number) {
@@ -57,7 +61,7 @@ enum CallClass: Equatable {
   private static let ringNumbers = numbers([
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_fsync,
     SYS_fdatasync, SYS_openat, SYS_statx, SYS_accept, SYS_accept4, SYS_connect, SYS_sendto, SYS_recvfrom, SYS_sendmsg,
-    SYS_recvmsg, SYS_nanosleep, SYS_clock_nanosleep, SYS_fallocate, SYS_unlinkat, SYS_renameat2, SYS_mkdirat,
+    SYS_recvmsg, SYS_fallocate, SYS_unlinkat, SYS_renameat2, SYS_mkdirat,
   ])
 
   private static let watchedNumbers = numbers([

@@ -17,18 +17,23 @@ extension TaskRef {
       complete(id, cookie: call.cookie, result: result)
       // A vector of them takes as long as many switches, and others' calls have completed meanwhile.
       pointee.switchesUntilHarvest -= 1
-    case .pends(let plan, let done):
+    case .pends(let plan, let done, let end):
       let entry = try makeEntry(flags: EntryFlag.call, call: call.number.rawValue, parent: parent)
       entry.pointee.arguments = call.arguments
       entry.pointee.cookie = call.cookie
       entry.pointee.result = done
       announceCall(call, id: entry.pointee.id, parent: parent)
-      let now = noteBlocked(entry, reason: FIBRIL_REASON_CALL, object: UInt64(call.number.rawValue), deadline: 0)
+      let now = noteBlocked(entry, reason: FIBRIL_REASON_CALL, object: UInt64(call.number.rawValue), deadline: end)
       publish(entry, state: FibrilStateNumber.blocked)
       pointee.pendingCalls += 1
       unsafe fibril_emit_block(
-        pointee.buffer, pointee.id, now, entry.pointee.id, FIBRIL_REASON_CALL.rawValue, UInt64(call.number.rawValue), 0)
-      start(call, done: done, in: entry, plan)
+        pointee.buffer, pointee.id, now, entry.pointee.id, FIBRIL_REASON_CALL.rawValue, UInt64(call.number.rawValue),
+        end)
+      if plan == .timer {
+        beginSleep(entry, end: end, until: end)
+      } else {
+        start(call, done: done, in: entry, plan)
+      }
     }
   }
 
@@ -36,10 +41,10 @@ extension TaskRef {
   /// (CLOCK_MONOTONIC in ns, 0: none) has passed. Returns -errno on failure: -EINTR too if the fibril is
   /// cancelled, -ETIMEDOUT at the deadline.
   func call(_ call: SystemCall, deadline: UInt64 = 0) -> Int64 {
-    let (plan, done): (CallClass, Int64)
+    let (plan, done, end): (CallClass, Int64, UInt64)
     switch begin(call) {
     case .done(let result): return result
-    case .pends(let chosen, let bytes): (plan, done) = (chosen, bytes)
+    case .pends(let chosen, let bytes, let time): (plan, done, end) = (chosen, bytes, time)
     }
     harvestIfDue()
     let fibril = pointee.running
@@ -47,9 +52,14 @@ extension TaskRef {
     fibril.pointee.arguments = call.arguments
     fibril.pointee.call = call.number.rawValue
     fibril.pointee.result = done
-    start(call, done: done, in: fibril, plan)
-    if deadline != 0 { arm(fibril, deadline) }
-    block(reason: FIBRIL_REASON_CALL, object: UInt64(call.number.rawValue), deadline: deadline)
+    let limit = end != 0 && (deadline == 0 || end < deadline) ? end : deadline
+    if plan == .timer {
+      beginSleep(fibril, end: end, until: limit)
+    } else {
+      start(call, done: done, in: fibril, plan)
+      if limit != 0 { arm(fibril, limit) }
+    }
+    block(reason: FIBRIL_REASON_CALL, object: UInt64(call.number.rawValue), deadline: limit)
     let isLate = fibril.pointee.own & OwnFlag.timedOut != 0
     fibril.pointee.own &= ~OwnFlag.timedOut
     return isLate && fibril.pointee.result == -Int64(EINTR) ? -Int64(ETIMEDOUT) : fibril.pointee.result
@@ -58,8 +68,8 @@ extension TaskRef {
   /// How a call has begun.
   private enum Beginning {
     case done(Int64)
-    /// It is for the ring or for a helper to go on, after so many bytes.
-    case pends(CallClass, Int64)
+    /// It is for the ring or for a helper to go on, after so many bytes; or it is over at a time.
+    case pends(CallClass, Int64, end: UInt64 = 0)
   }
 
   @inline(__always)
@@ -68,6 +78,7 @@ extension TaskRef {
     switch pointee.inlineCalls.choose(call.number.rawValue) {
     case .inline, .watched: return .done(runInline(call))
     case .ring: return beginWithoutWaiting(call)
+    case .timer: return beginSleep(call)
     case .helper: return .pends(.helper, 0)
     case .identity: return .done(changeIdentity(call))
     case .refused: return .done(-Int64(EOPNOTSUPP))
@@ -84,8 +95,16 @@ extension TaskRef {
     }
     guard pointee.ring != nil else { return .pends(.helper, 0) }
     if RingOperation.refusesToWait(call) { return .done(runInline(call)) }
-    if let error = RingOperation.refusal(of: call) { return .done(error) }
     return .pends(call.number == .openat && opensSomethingThatWaits(call) ? .helper : .ring, 0)
+  }
+
+  @inline(never)
+  private func beginSleep(_ call: SystemCall) -> Beginning {
+    switch Sleep(call) {
+    case .until(let end): .pends(.timer, 0, end: end)
+    case .refused(let error): .done(error)
+    case .byAnotherClock: .pends(.helper, 0)
+    }
   }
 
   /// Whether an open may have to wait for another party, as for the other end of a FIFO. io_uring first

@@ -29,7 +29,6 @@ extension TaskRef {
 
   /// The call in `entry` is done: wakes the fibril that made it, or queues the completion.
   func finishCall(_ entry: EntryRef, result: Int64) {
-    let result = RingOperation.resultOfCall(entry.pointee.call, result)
     if entry.pointee.own & OwnFlag.interrupting != 0 { noteInterruption(entry, result) }
     let waker = Waker(time: fibril_ticks())
     guard entry.pointee.flags & EntryFlag.call != 0 else {
@@ -57,7 +56,7 @@ extension TaskRef {
     wakeCollectors()
   }
 
-  /// An interrupted sleep by the ring says what is left of it, as the bare call does.
+  /// An interrupted sleep of the task's own says what is left of it, as the bare call does.
   @inline(never)
   private func noteInterruption(_ entry: EntryRef, _ result: Int64) {
     entry.pointee.own &= ~OwnFlag.interrupting

@@ -14,6 +14,10 @@ extension TaskRef {
   func interruptCall(_ entry: EntryRef) -> Bool {
     guard entry.pointee.own & OwnFlag.interrupting == 0 else { return true }
     entry.pointee.own |= OwnFlag.interrupting
+    if entry.pointee.own & OwnFlag.sleeps != 0 {
+      finishSleep(entry, result: -Int64(EINTR))
+      return true
+    }
     if entry.pointee.flags & EntryFlag.helper != 0 { return interruptHelper(entry) }
     if pointee.outgoing.forRing.remove(entry) {
       finishInterrupted(entry)
@@ -63,7 +67,7 @@ extension TaskRef {
     // What the kernel has not got yet it can not cancel.
     while let entry = pointee.outgoing.forRing.popFirst() { finishInterrupted(entry) }
     forEachPendingCall { entry in
-      if entry.pointee.flags & EntryFlag.helper != 0 {
+      if entry.pointee.flags & EntryFlag.helper != 0 || entry.pointee.own & OwnFlag.sleeps != 0 {
         interruptCall(entry)
       } else {
         entry.pointee.own |= OwnFlag.interrupting

@@ -54,11 +54,6 @@ struct RingOperation {
       self.init(IORING_OP_RECV, descriptor, 0, b, length, flags: UInt32(truncatingIfNeeded: d))
     case SYS_sendmsg: self.init(IORING_OP_SENDMSG, descriptor, 0, b, 1, flags: Self.sendingAll(length))
     case SYS_recvmsg: self.init(IORING_OP_RECVMSG, descriptor, 0, b, 1, flags: length)
-    // The kernel copies the time when it takes the entry. What is left of it after an interruption is
-    // told by `noteInterruption`.
-    case SYS_nanosleep: self.init(IORING_OP_TIMEOUT, -1, 0, a, 1)
-    case SYS_clock_nanosleep where a == CLOCK_MONOTONIC && b <= TIMER_ABSTIME:
-      self.init(IORING_OP_TIMEOUT, -1, 0, c, 1, flags: b == TIMER_ABSTIME ? UInt32(IORING_TIMEOUT_ABS) : 0)
     case SYS_fallocate: self.init(IORING_OP_FALLOCATE, descriptor, c, d, UInt32(truncatingIfNeeded: b))
     case SYS_unlinkat: self.init(IORING_OP_UNLINKAT, descriptor, 0, b, flags: length)
     case SYS_mkdirat: self.init(IORING_OP_MKDIRAT, descriptor, 0, b, length)
@@ -111,26 +106,8 @@ struct RingOperation {
     }
   }
 
-  /// -errno where the bare call says no and the operation does not: a time with too many nanoseconds.
-  static func refusal(of call: SystemCall) -> Int64? {
-    let time: UInt64
-    switch call.number.rawValue {
-    case SYS_nanosleep: time = call.arguments.0
-    case SYS_clock_nanosleep: time = call.arguments.2
-    default: return nil
-    }
-    let result = fibril_check_time(time)
-    return result == 0 ? nil : result
-  }
-
   /// Whether the flags of an open say that it waits for no other party, whatever is opened.
   static func opensAtOnce(_ call: SystemCall) -> Bool {
     Int32(truncatingIfNeeded: call.arguments.2) & (O_DIRECTORY | pathOnly | O_NONBLOCK) != 0
-  }
-
-  /// What the call would have returned where the operation returns something else.
-  static func resultOfCall(_ number: Int32, _ result: Int64) -> Int64 {
-    let isTimer = number == SYS_nanosleep || number == SYS_clock_nanosleep
-    return isTimer && result == -Int64(ETIME) ? 0 : result
   }
 }

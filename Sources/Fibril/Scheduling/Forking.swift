@@ -14,7 +14,7 @@ extension TaskRef {
   }
 
   /// Gives the child a ring, helpers and an eventfd of its own. Calls that were pending are the
-  /// parent's: here they end with -ECANCELED.
+  /// parent's: here they end with -ECANCELED, but sleeps go on.
   @inline(never)
   private func renewAfterFork() {
     pointee.image = unsafe fibril_root_address()!.pointee.ident
@@ -30,7 +30,9 @@ extension TaskRef {
     pointee.mailbox.forgetOrders()
     if hadRing { pointee.ring = try? Ring(mailbox: pointee.mailbox.descriptor) }
     takeInbound()
-    forEachPendingCall { finishCall($0, result: -Int64(ECANCELED)) }
+    forEachPendingCall { entry in
+      if entry.pointee.own & OwnFlag.sleeps == 0 { finishCall(entry, result: -Int64(ECANCELED)) }
+    }
     pointee.outgoing.forget()
   }
 }

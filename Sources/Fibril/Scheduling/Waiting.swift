@@ -31,6 +31,8 @@ enum OwnFlag {
   static let joinedFromElsewhere: UInt8 = 16
   /// Its wait ends only by what it waits for.
   static let uninterruptible: UInt8 = 32
+  /// The call in the entry sleeps by the task's timers.
+  static let sleeps: UInt8 = 64
 }
 
 extension TaskRef {
@@ -66,7 +68,9 @@ extension TaskRef {
     let now = fibril_ticks_monotonic()
     while let entry = pointee.timers.first, entry.pointee.deadline <= now {
       pointee.timers.remove(entry)
-      if entry.pointee.call >= 0 {
+      if entry.pointee.own & OwnFlag.sleeps != 0 {
+        endSleep(entry, now: now)
+      } else if entry.pointee.call >= 0 {
         entry.pointee.own |= OwnFlag.timedOut
         interruptCall(entry)
       } else {
