@@ -57,6 +57,7 @@ extension TaskRef {
       beginSleep(fibril, end: end, until: limit)
     } else {
       start(call, done: done, in: fibril, plan)
+      if pointee.ring != nil, pointee.ring!.isWorthSubmitting { pointee.ring!.submit(waitFor: 0) }
       if limit != 0 { arm(fibril, limit) }
     }
     block(reason: FIBRIL_REASON_CALL, object: UInt64(call.number.rawValue), deadline: limit)
