@@ -180,16 +180,4 @@ import Testing
     }
     #expect(code == ENOMEM)
   }
-
-  @Test func anOverflowRunsIntoTheGuard() async {
-    await #expect(processExitsWith: .signal(SIGSEGV)) {
-      try onTask { task in
-        let fibril = try task.spawn(stackBytes: 16 << 10) {
-          func recurse(_ depth: Int) -> Int { depth == 0 ? 0 : 1 + recurse(depth - 1) }
-          print(recurse(1_000_000))
-        }
-        try fibril.join()
-      }
-    }
-  }
 }

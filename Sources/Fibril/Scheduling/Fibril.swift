@@ -16,7 +16,7 @@ public struct Fibril: ~Copyable, Sendable {
   public static let version = "0.1.0"
 
   /// The usable size of a stack, unless told otherwise. Only what is touched costs memory.
-  public static let defaultStackBytes = StackArena.defaultBytes - StackArena.pageBytes
+  public static let defaultStackBytes = 60 * 1024
 
   static func spawn(
     on core: TaskRef, name: String?, stackBytes: Int, code: UInt64? = nil, _ body: consuming @escaping () -> Void

@@ -69,6 +69,7 @@ extension TaskRef {
     fibril_store_barrier()
     slot.pointee.task = pointee.id
     unsafe fibril_thread_task_set(pointer)
+    unsafe fibril_overflow_watch(slot.pointer)
     unsafe fibril_emit_task_start(pointee.buffer, pointee.id, root.pointee.id, pointee.threadID)
   }
 }
@@ -95,6 +96,7 @@ func stopTask(_ task: TaskRef) {
     task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)
   fibril_thread_task_set(nil)
   EndWaiters.setOwner(of: task.pointee.mailbox, task: 0)
+  fibril_overflow_unwatch()
   let slot = task.pointee.slot
   FibrilTable.hide(slot)
   unsafe fibril_buffer_release(task.pointee.buffer)

@@ -1,62 +1,86 @@
 internal import Glibc
 
-/// A stack's usable bytes, [low, high). Below low lies its guard.
-struct Stack {
-  var low: UInt64
-  var high: UInt64
-
-  /// Where the first frame begins, at most a 64th of the stack and 960 bytes below `high`. Stacks lie a
-  /// power of two apart, and what their fibrils touch would fall into the same few lines of the cache:
-  /// they take turns among 16. No more, so that a fibril parked in a few frames still touches one page.
-  var start: UInt64 { high &- (high >> 16 & min(15, (high &- low) >> 12)) &* 64 }
-}
-
 /// The stacks of one task: cut from slabs, kept by size, handed out again last in, first out, so that
 /// a new fibril starts on memory that is warm.
-struct StackArena {
-  /// The first free stack of each size, 2^n bytes; its topmost word is the address of the next.
-  private var free = InlineArray<64, UInt64>(repeating: 0)
-  private var slabs: [(address: UInt64, bytes: Int)] = []
+@safe struct StackArena {
+  /// The free stacks of one size. The warm ones keep their memory: the first one, and how many there are;
+  /// where a stack's first frame begins lies the address of the next. The cold ones have never been
+  /// touched, or were given back to the system.
+  private struct Free {
+    var warm: UInt64 = 0
+    var warmCount = 0
+    var cold: [UInt64] = []
+  }
 
-  static let pageBytes = 4096
-  static let defaultBytes = 64 * 1024
+  /// By size, 2^n bytes. Raw memory, so that the task's core stays small.
+  private let free: UnsafeMutablePointer<Free>
+  private static let orders = 32
+  private var slabs: [(address: UInt64, bytes: Int)] = []
+  private let pageBytes = sysconf(CInt(_SC_PAGESIZE))
+
+  /// Less than this would not do for what the runtime itself needs in a debug build.
+  private static let leastBytes = 28 << 10
   /// The largest stack there is.
   static let mostBytes = 1 << 30
   /// Stacks are mapped this many bytes at a time, or one by one if they are larger.
   private static let slabBytes = 4 << 20
+  /// Of each size so many bytes of address space stay warm, and at least so many stacks.
+  private static let warmBytes = 32 << 20
+  private static let leastWarm = 4
+
+  init() {
+    unsafe free = .allocate(capacity: StackArena.orders)
+    unsafe free.initialize(repeating: Free(), count: StackArena.orders)
+  }
+
+  /// The arena must not be used after it.
+  func unmapAll() {
+    for slab in slabs { unsafe munmap(UnsafeMutableRawPointer(bitPattern: UInt(slab.address)), slab.bytes) }
+    unsafe free.deinitialize(count: StackArena.orders)
+    unsafe free.deallocate()
+  }
 
   /// A stack of at least `bytes` usable bytes, the guard not counted.
   mutating func take(_ bytes: Int) throws(FibrilError) -> Stack {
     guard bytes <= StackArena.mostBytes else {
       throw FibrilError(action: "map a stack of \(bytes) bytes (at most \(StackArena.mostBytes))", code: ENOMEM)
     }
-    let order = StackArena.order(of: bytes)
-    if free[order] == 0 { try addSlab(order) }
-    let high = free[order]
-    free[order] = unsafe top(of: high).pointee
-    return Stack(low: high - UInt64((1 << order) - StackArena.pageBytes), high: high)
+    let order = Int.bitWidth - (max(bytes, StackArena.leastBytes) + pageBytes - 1).leadingZeroBitCount
+    let free = unsafe free + order
+    guard unsafe free.pointee.warm != 0 else { return try takeCold(order) }
+    let stack = stack(order, endingAt: unsafe free.pointee.warm)
+    unsafe free.pointee.warm = stack.link.pointee
+    unsafe free.pointee.warmCount &-= 1
+    return stack
   }
 
-  mutating func giveBack(_ stack: Stack) {
-    let order = StackArena.order(of: Int(stack.high - stack.low))
-    unsafe top(of: stack.high).pointee = free[order]
-    free[order] = stack.high
+  func giveBack(_ stack: Stack) {
+    let order = Int(stack.high - stack.low + UInt64(pageBytes)).trailingZeroBitCount
+    let free = unsafe free + order
+    guard unsafe free.pointee.warmCount < max(StackArena.leastWarm, StackArena.warmBytes >> order) else {
+      return giveBackCold(stack, order)
+    }
+    unsafe stack.link.pointee = free.pointee.warm
+    unsafe free.pointee.warm = stack.high
+    unsafe free.pointee.warmCount &+= 1
   }
 
-  mutating func unmapAll() {
-    for slab in slabs { unsafe munmap(UnsafeMutableRawPointer(bitPattern: UInt(slab.address)), slab.bytes) }
-    slabs = []
-    free = InlineArray(repeating: 0)
+  private func stack(_ order: Int, endingAt high: UInt64) -> Stack {
+    Stack(low: high &- UInt64((1 << order) &- pageBytes), high: high)
   }
 
-  /// The power of two that holds a stack of `bytes` and its guard.
-  private static func order(of bytes: Int) -> Int {
-    let wanted = max(bytes, pageBytes) + pageBytes
-    return Int.bitWidth - (wanted - 1).leadingZeroBitCount
+  @inline(never)
+  private mutating func takeCold(_ order: Int) throws(FibrilError) -> Stack {
+    if unsafe free[order].cold.isEmpty { try addSlab(order) }
+    return stack(order, endingAt: unsafe free[order].cold.removeLast())
   }
 
-  private func top(of high: UInt64) -> UnsafeMutablePointer<UInt64> {
-    unsafe UnsafeMutablePointer(bitPattern: UInt(high) - 8)!
+  /// Gives the memory of the stack back to the system, not its guard.
+  @inline(never)
+  private func giveBackCold(_ stack: Stack, _ order: Int) {
+    unsafe madvise(
+      UnsafeMutableRawPointer(bitPattern: UInt(stack.low)), Int(stack.high - stack.low), CInt(MADV_DONTNEED))
+    unsafe free[order].cold.append(stack.high)
   }
 
   private mutating func addSlab(_ order: Int) throws(FibrilError) {
@@ -68,14 +92,14 @@ struct StackArena {
     guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
       throw FibrilError(action: "map \(stride * count) bytes for stacks", code: errno)
     }
-    // Noted first: what a guard that fails leaves behind is unmapped with the rest.
-    slabs.append((UInt64(UInt(bitPattern: memory)), stride * count))
-    for index in 0..<count {
-      let low = unsafe memory + index * stride
-      unsafe try StackGuard.install(at: low)
-      let high = UInt64(UInt(bitPattern: low)) + UInt64(stride)
-      unsafe top(of: high).pointee = free[order]
-      free[order] = high
+    do {
+      for index in 0..<count { unsafe try StackGuard.install(at: memory + index * stride, pageBytes) }
+    } catch {
+      unsafe munmap(memory, stride * count)
+      throw error
     }
+    let start = UInt64(UInt(bitPattern: memory))
+    slabs.append((start, stride * count))
+    for index in (1...count).reversed() { unsafe free[order].cold.append(start + UInt64(index * stride)) }
   }
 }

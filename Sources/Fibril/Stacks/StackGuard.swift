@@ -6,10 +6,10 @@ enum StackGuard {
   /// them leave the mapping in one piece, where `mprotect` splits it and fails at `max_map_count`.
   private static let guardInstall: CInt = 102
 
-  static func install(at page: UnsafeMutableRawPointer) throws(FibrilError) {
-    if unsafe madvise(page, StackArena.pageBytes, guardInstall) == 0 { return }
+  static func install(at page: UnsafeMutableRawPointer, _ pageBytes: Int) throws(FibrilError) {
+    if unsafe madvise(page, pageBytes, guardInstall) == 0 { return }
     // EINVAL: the kernel is older, or the memory is locked.
-    guard unsafe mprotect(page, StackArena.pageBytes, PROT_NONE) == 0 else {
+    guard unsafe mprotect(page, pageBytes, PROT_NONE) == 0 else {
       throw FibrilError(
         action: "guard a stack (see the limit vm.max_map_count: this kernel needs two mappings a stack)",
         code: errno)
