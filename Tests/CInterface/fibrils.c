@@ -92,6 +92,42 @@ static void join_from_a_thread(void)
 	EXPECT(was_open, 1);
 }
 
+static pthread_barrier_t start;
+
+static void *join_at_once(void *argument)
+{
+	pthread_barrier_wait(&start);
+	return (void *)(intptr_t)fibril_join(*(fibril_t *)argument, soon());
+}
+
+/* Of several threads that join one fibril at the same time, one does. */
+static void join_from_many_threads(void)
+{
+	enum { THREADS = 4, ROUNDS = 50 };
+	pthread_t threads[THREADS];
+	fibril_t fibril;
+
+	EXPECT(pthread_barrier_init(&start, NULL, THREADS), 0);
+	for (int round = 0; round < ROUNDS; round++) {
+		int joined = 0, refused = 0;
+
+		EXPECT(fibril_spawn("wanted", 0, count_end, NULL, &fibril), 0);
+		for (int i = 0; i < THREADS; i++)
+			EXPECT(pthread_create(&threads[i], NULL, join_at_once, &fibril), 0);
+		for (int i = 0; i < THREADS; i++) {
+			void *result;
+			/* They ask this task, which has to be there. */
+			while (pthread_tryjoin_np(threads[i], &result) == EBUSY)
+				EXPECT(fibril_sleep_ns(50000), 0);
+			joined += (intptr_t)result == 0;
+			refused += (intptr_t)result == -ESRCH;
+		}
+		EXPECT(joined, 1);
+		EXPECT(refused, THREADS - 1);
+	}
+	pthread_barrier_destroy(&start);
+}
+
 static void be_cancelled(void *argument)
 {
 	EXPECT(fibril_sleep_ns(60000000000), -EINTR);
@@ -144,6 +180,7 @@ void test_fibrils(void)
 	EXPECT(fibril_task_create(&options), 0);
 	handles();
 	join_from_a_thread();
+	join_from_many_threads();
 	cancelling();
 	waking();
 	EXPECT(fibril_spawn("outlived", 0, count_end, NULL, &outlives), 0);
