@@ -15,7 +15,7 @@ all: packages c-library
 	$(SWIFT) build -c release
 
 # With the Swift libraries inside it: who uses it needs no toolchain. That takes a build folder of its own.
-# Valgrind before 3.20 stops at DWARF 5.
+# Valgrind 3.19 stops at DWARF 5.
 c-library:
 	$(SWIFT) build -c release --scratch-path .build/c-library --product fibrilrt -Xswiftc -static-stdlib -Xcc -gdwarf-4 \
 	  -Xlinker -soname=$(C_LIBRARY) -Xlinker "--version-script=$(CURDIR)/packaging/libfibrilrt.map"
