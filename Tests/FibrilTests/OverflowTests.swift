@@ -9,7 +9,7 @@ import Testing
   /// Prevents the compiler from knowing the depth.
   private static func overflow(name: String?, stackBytes: Int) throws {
     let task = try FibrilTask()
-    try task.spawn(name: "innocent") { Fibril.block() }
+    try task.spawn(name: "innocent") { try? Fibril.block() }
     try task.spawn(name: name, stackBytes: stackBytes) { print(recurse(1_000_000)) }.join()
   }
 
@@ -20,7 +20,9 @@ import Testing
 
   @Test func itNamesTheFibrilAndItsSize() async {
     let result = await #expect(processExitsWith: .signal(SIGSEGV), observing: [\.standardErrorContent]) {
-      try Self.overflow(name: "deep one", stackBytes: 12 << 10)
+      try onThread {
+        try Self.overflow(name: "deep one", stackBytes: 12 << 10)
+      }
     }
     #expect(
       Self.lines(result) == [
@@ -33,7 +35,9 @@ import Testing
 
   @Test func aFibrilWithoutNameHasItsNumber() async {
     let result = await #expect(processExitsWith: .signal(SIGSEGV), observing: [\.standardErrorContent]) {
-      try Self.overflow(name: nil, stackBytes: Fibril.defaultStackBytes)
+      try onThread {
+        try Self.overflow(name: nil, stackBytes: Fibril.defaultStackBytes)
+      }
     }
     #expect(Self.lines(result).count == 1)
     #expect(Self.lines(result).first?.hasPrefix("fibril: stack overflow in fibril 3: it has used all 61440 ") == true)
@@ -43,25 +47,31 @@ import Testing
 
   @Test func anotherFaultSaysNothing() async {
     let result = await #expect(processExitsWith: .signal(SIGSEGV), observing: [\.standardErrorContent]) {
-      let task = try FibrilTask()
-      try task.spawn { print(Self.readNull()) }.join()
+      try onThread {
+        let task = try FibrilTask()
+        try task.spawn { print(Self.readNull()) }.join()
+      }
     }
     #expect(Self.lines(result) == [])
   }
 
   @Test func aSignalThatWasSentEndsTheProgramAsWell() async {
     let result = await #expect(processExitsWith: .signal(SIGSEGV), observing: [\.standardErrorContent]) {
-      let task = try FibrilTask()
-      try task.spawn { raise(SIGSEGV) }.join()
+      try onThread {
+        let task = try FibrilTask()
+        try task.spawn { raise(SIGSEGV) }.join()
+      }
     }
     #expect(Self.lines(result) == [])
   }
 
   @Test func aHandlerOfTheProgramStays() async {
     await #expect(processExitsWith: .exitCode(42)) {
-      signal(SIGSEGV) { _ in _exit(42) }
-      let task = try FibrilTask()
-      try task.spawn { print(Self.readNull()) }.join()
+      try onThread {
+        signal(SIGSEGV) { _ in _exit(42) }
+        let task = try FibrilTask()
+        try task.spawn { print(Self.readNull()) }.join()
+      }
     }
   }
 

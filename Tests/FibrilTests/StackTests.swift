@@ -28,24 +28,26 @@ import Testing
   /// In a process of its own: others' memory is not counted.
   @Test func stacksOfEndedFibrilsGoBackToTheSystem() async {
     await #expect(processExitsWith: .success) {
-      let task = try FibrilTask()
-      let before = Self.pages().resident
-      for _ in 0..<10_000 {
-        try task.spawn {
-          Self.use(16 << 10)
-          Fibril.yield()
+      try onThread {
+        let task = try FibrilTask()
+        let before = Self.pages().resident
+        for _ in 0..<10_000 {
+          try task.spawn {
+            Self.use(16 << 10)
+            Fibril.yield()
+          }
         }
+        Fibril.yield()
+        let during = Self.pages().resident - before
+        task.joinAll()
+        let after = Self.pages().resident - before
+        // 5 pages each; 512 stacks stay warm. Page tables and the table's entries are not counted.
+        precondition(during >= 40_000, "\(during) pages")
+        precondition(after <= 512 * 6 + 2_000, "\(after) pages of \(during)")
+        // And what was given back works.
+        for _ in 0..<10_000 { try task.spawn { Self.use(32 << 10) } }
+        task.joinAll()
       }
-      Fibril.yield()
-      let during = Self.pages().resident - before
-      task.joinAll()
-      let after = Self.pages().resident - before
-      // 5 pages each; 512 stacks stay warm. Page tables and the table's entries are not counted.
-      precondition(during >= 40_000, "\(during) pages")
-      precondition(after <= 512 * 6 + 2_000, "\(after) pages of \(during)")
-      // And what was given back works.
-      for _ in 0..<10_000 { try task.spawn { Self.use(32 << 10) } }
-      task.joinAll()
     }
   }
 
@@ -86,59 +88,63 @@ import Testing
   /// nothing is lost.
   @Test func withoutMemorySpawnThrows() async {
     await #expect(processExitsWith: .success) {
-      let task = try FibrilTask()
-      var limit = rlimit()
-      limit.rlim_cur = rlim_t(Self.pages().mapped * 4096 + 64 << 20)
-      limit.rlim_max = rlim_t.max
-      unsafe setrlimit(__rlimit_resource_t(9), &limit)  // RLIMIT_AS
-      func spawnAll() throws -> Int {
-        for count in 0..<1_000_000 {
-          do throws(FibrilError) {
-            try task.spawn(stackBytes: 1 << 20) { Fibril.yield() }
-          } catch {
-            precondition(error.code == ENOMEM && error.action.contains("stacks"), "\(error)")
-            return count
+      try onThread {
+        let task = try FibrilTask()
+        var limit = rlimit()
+        limit.rlim_cur = rlim_t(Self.pages().mapped * 4096 + 64 << 20)
+        limit.rlim_max = rlim_t.max
+        unsafe setrlimit(__rlimit_resource_t(9), &limit)  // RLIMIT_AS
+        func spawnAll() throws -> Int {
+          for count in 0..<1_000_000 {
+            do throws(FibrilError) {
+              try task.spawn(stackBytes: 1 << 20) { Fibril.yield() }
+            } catch {
+              precondition(error.code == ENOMEM && error.action.contains("stacks"), "\(error)")
+              return count
+            }
           }
+          return 1_000_000
         }
-        return 1_000_000
-      }
-      let first = try spawnAll()
-      precondition(first > 0 && first < 64, "\(first) stacks of 1 MiB in 64 MiB")
-      let mapped = Self.pages().mapped
-      for _ in 0..<20 {
+        let first = try spawnAll()
+        precondition(first > 0 && first < 64, "\(first) stacks of 1 MiB in 64 MiB")
+        let mapped = Self.pages().mapped
+        for _ in 0..<20 {
+          task.joinAll()
+          let again = try spawnAll()
+          precondition(again == first, "\(again) stacks, not \(first)")
+        }
         task.joinAll()
-        let again = try spawnAll()
-        precondition(again == first, "\(again) stacks, not \(first)")
+        precondition(Self.pages().mapped == mapped)
       }
-      task.joinAll()
-      precondition(Self.pages().mapped == mapped)
     }
   }
 
   /// Memory that is locked takes no guard markers, and with no mapping left `mprotect` fails as well.
   @Test func withoutAGuardSpawnThrows() async throws {
     await #expect(processExitsWith: .success) {
-      let lockOnFault = CInt(4)  // MCL_ONFAULT
-      guard mlockall(MCL_FUTURE | lockOnFault) == 0 else { return }  // not root, and a low limit
-      let task = try FibrilTask()
-      // Every second page another protection: a mapping each, until there are no more.
-      let pages = 200_000
-      let memory = unsafe mmap(nil, pages * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
-      var page = 0
-      while page < pages, unsafe mprotect(memory + page * 4096, 4096, PROT_NONE) == 0 { page += 2 }
-      guard page < pages else { return }  // the limit is higher here
-      let mapped = Self.pages().mapped
-      for _ in 0..<10 {
-        do throws(FibrilError) {
-          try task.spawn(stackBytes: 1 << 20) {}
-          preconditionFailure("a stack without a guard")
-        } catch {
-          precondition(error.action.contains("vm.max_map_count"), "\(error)")
+      try onThread {
+        let lockOnFault = CInt(4)  // MCL_ONFAULT
+        guard mlockall(MCL_FUTURE | lockOnFault) == 0 else { return }  // not root, and a low limit
+        let task = try FibrilTask()
+        // Every second page another protection: a mapping each, until there are no more.
+        let pages = 200_000
+        let memory = unsafe mmap(nil, pages * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
+        var page = 0
+        while page < pages, unsafe mprotect(memory + page * 4096, 4096, PROT_NONE) == 0 { page += 2 }
+        guard page < pages else { return }  // the limit is higher here
+        let mapped = Self.pages().mapped
+        for _ in 0..<10 {
+          do throws(FibrilError) {
+            try task.spawn(stackBytes: 1 << 20) {}
+            preconditionFailure("a stack without a guard")
+          } catch {
+            precondition(error.action.contains("vm.max_map_count"), "\(error)")
+          }
         }
+        precondition(Self.pages().mapped == mapped)
+        unsafe munmap(memory, pages * 4096)
+        try task.spawn(stackBytes: 1 << 20) {}.join()
       }
-      precondition(Self.pages().mapped == mapped)
-      unsafe munmap(memory, pages * 4096)
-      try task.spawn(stackBytes: 1 << 20) {}.join()
     }
   }
 }
