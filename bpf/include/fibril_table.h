@@ -132,7 +132,7 @@ struct fibril_entry {
 	__u8 own;           /* the runtime's own */
 	__u64 id;           /* unique in the process, never reused; 0: free */
 	__u64 stack_pointer; /* of the saved context; 0: has no stack */
-	__u64 since;        /* ticks of its last block, wake or submit */
+	__u64 since;        /* ticks of its last block or wake, or of its submit if that was traced; 0: none yet */
 	__u64 object;       /* what it waits for, by reason */
 	__u64 next_number;
 	__u64 link;         /* the runtime's own */

@@ -16,7 +16,7 @@ struct Dump: ParsableCommand {
 
         state   R runs or could run, S is blocked, Z has ended and waits to be joined
         stack   bytes of its stack that were never used
-        age     time since it was submitted, blocked or was woken
+        age     time since it blocked or was woken; - if it has done neither
         ?       in front of a function: found by searching the stack, it may be wrong
 
       EXAMPLES:

@@ -119,7 +119,8 @@ struct DumpText {
     }
     appendField("parent:", 12, to: &text) { $0.append(decimal: fibril.parent) }
     appendField("age:", 13, to: &text) { text in
-      text.append(seconds: snapshot.time > fibril.since && fibril.since > 0 ? snapshot.time - fibril.since : 0)
+      guard fibril.since > 0 else { return text.append("-") }
+      text.append(seconds: snapshot.time > fibril.since ? snapshot.time - fibril.since : 0)
     }
     text.append(" ")
     appendDoing(fibril, to: &text)
