@@ -127,7 +127,7 @@ import Testing
       let start = Deadline.now
       var fibrils: [WakeTarget] = []
       for index in 0..<600 {
-        let microseconds = UInt64.random(in: 0..<30_000, using: &generator)
+        let microseconds = UInt64.random(in: 1..<30_000, using: &generator)
         fibrils.append(
           try task.spawn {
             let deadline = Deadline.after(.microseconds(Int64(microseconds)))
