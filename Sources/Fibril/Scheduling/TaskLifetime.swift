@@ -16,9 +16,7 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
     let idleStack = try stacks.take(idleStackBytes)
     let mailbox = try Mailbox(of: slot)
     let ring = options.usesIOUring ? try Ring(mailbox: mailbox.descriptor) : nil
-    if slot.core == 0 {
-      slot.core = UInt64(UInt(bitPattern: UnsafeMutablePointer<TaskCore>.allocate(capacity: 1)))
-    }
+    if slot.core == 0 { slot.core = try FibrilTable.reserve(MemoryLayout<TaskCore>.stride) }
     let perCall = unsafe fibril_per_call_find(
       options.sharesOpenAccesses || isSetInEnvironment("FIBRIL_SHARED_EXCLUSIVITY"))
     let id = fibril_take_task_id()
