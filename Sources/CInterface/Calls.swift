@@ -31,18 +31,9 @@ private func make(_ call: SystemCall, until deadline: Deadline) -> Int64 {
 public func fibril_submit(_ calls: UnsafePointer<fibril_call>?, _ count: Int) -> Int64 {
   guard Fibril.currentID != 0 else { return -Int64(ESRCH) }
   guard let calls = unsafe calls, count >= 0 else { return count == 0 ? 0 : -Int64(EINVAL) }
-  var submitted = 0
-  let sequence = unsafe UnsafeBufferPointer(start: calls, count: count).lazy.map { call in
-    submitted += 1
-    return SystemCall(call)
-  }
-  do throws(FibrilError) {
-    unsafe try Asys.submit(sequence)
-    return Int64(count)
-  } catch {
-    // The last one taken is the one that failed.
-    return submitted > 1 ? Int64(submitted - 1) : -Int64(error.code)
-  }
+  let (submitted, error) = Asys.submit(count: count) { index in unsafe SystemCall(calls[index]) }
+  guard submitted == 0, let error else { return Int64(submitted) }
+  return -Int64(error.code)
 }
 
 @c @implementation

@@ -21,6 +21,21 @@ public enum Asys {
     for call in calls { try task.submit(call) }
   }
 
+  /// The same for calls in another form than `SystemCall`, which `call` makes of them by their index.
+  /// - Returns: How many are submitted, and why the next one is not.
+  package static func submit(count: Int, _ call: (Int) -> SystemCall) -> (submitted: Int, error: FibrilError?) {
+    let task = requireTask()
+    defer { task.startSubmitted() }
+    for index in 0..<count {
+      do throws(FibrilError) {
+        try task.submit(call(index))
+      } catch {
+        return (index, error)
+      }
+    }
+    return (count, nil)
+  }
+
   /// Submits one call.
   public static func submit(_ call: SystemCall) throws(FibrilError) {
     let task = requireTask()
