@@ -29,6 +29,9 @@ public func fibril_spawn(
 public func fibril_self() -> UInt64 { Fibril.currentID }
 
 @c @implementation
+public func fibril_stack_used() -> Int { Fibril.currentID == 0 ? 0 : Fibril.stackHighWaterMark }
+
+@c @implementation
 public func fibril_yield() -> Int32 {
   onTask {
     Fibril.yield()

@@ -92,6 +92,25 @@ static void join_from_a_thread(void)
 	EXPECT(was_open, 1);
 }
 
+static void use_stack(void *argument)
+{
+	volatile char room[100000];
+
+	for (size_t i = 0; i < sizeof room; i++)
+		room[i] = 1;
+	EXPECT(fibril_stack_used() > sizeof room, true);
+	*(bool *)argument = true;
+}
+
+static void stacks(void)
+{
+	bool is_done = false;
+
+	EXPECT(fibril_spawn("large", 200000, use_stack, &is_done, NULL), 0);
+	EXPECT(fibril_join_all(), 0);
+	EXPECT(is_done, true);
+}
+
 static pthread_barrier_t start;
 
 static void *join_at_once(void *argument)
@@ -179,6 +198,7 @@ void test_fibrils(void)
 
 	EXPECT(fibril_task_create(&options), 0);
 	handles();
+	stacks();
 	join_from_a_thread();
 	join_from_many_threads();
 	cancelling();

@@ -38,6 +38,7 @@ static void without_a_task(void)
 	EXPECT(fibril_call_until(&call, 0), -ESRCH);
 	EXPECT(fibril_cancel_calls(1), -ESRCH);
 	EXPECT(fibril_self(), 0);
+	EXPECT(fibril_stack_used(), 0);
 	EXPECT(fibril_is_cancelled(), false);
 	EXPECT(memcmp(&target, &none, sizeof none), 0);
 }

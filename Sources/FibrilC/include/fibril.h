@@ -143,7 +143,8 @@ typedef struct {
  *
  * name          what dumps and traces call it, UTF-8, at most 63 bytes of it; NULL: nothing
  * stack_bytes   the size of its stack, rounded up to a power of two less a guard page; 0: 60 KiB. Only
- *               what is touched costs memory.
+ *               what is touched costs memory. An overflow ends the program with a message that names
+ *               the fibril.
  * out           the handle, to be joined or detached; NULL: it is detached from the start
  *
  * Errors: -ENOMEM; -EAGAIN there are too many fibrils.
@@ -152,6 +153,12 @@ int fibril_spawn(const char *name, size_t stack_bytes, void (*body)(void *argume
 
 /* The id of the calling fibril, unique in the process and never used again; 0: the thread is no task. */
 uint64_t fibril_self(void);
+
+/*
+ * How many bytes of its stack the calling fibril has used at most, so far; what a former fibril on the same
+ * stack has used counts as well. 0: the thread is no task. Takes microseconds.
+ */
+size_t fibril_stack_used(void);
 
 /* The id of a fibril. */
 static inline uint64_t fibril_id(fibril_t fibril)
