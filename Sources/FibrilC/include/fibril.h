@@ -131,7 +131,7 @@ int fibril_block(uint64_t deadline_ns);
 
 /* ---- Fibrils ----------------------------------------------------------------------------------- */
 
-/* A fibril that can be joined, by value. Once it is joined or detached every use of a copy is -ESRCH. */
+/* A fibril that can be joined, by value. Once it is joined or detached, to do so by a copy is -ESRCH. */
 typedef struct {
 	fibril_wake_target_t target;
 	uint64_t handle; /* opaque */
@@ -173,7 +173,7 @@ int fibril_yield(void);
 int fibril_sleep_ns(uint64_t nanoseconds);
 
 /*
- * Waits until the fibril has ended, and uses the handle up. After an error it can be joined still.
+ * Waits until the fibril has ended, and uses the handle up. After -ETIMEDOUT and -EINTR it can be joined still.
  * Callers: any fibril of any task, and plain threads.
  * Errors: -ESRCH it has been joined or detached, or another one is joining it; -EDEADLK it is the caller.
  */
