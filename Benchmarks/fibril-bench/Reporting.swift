@@ -39,18 +39,3 @@ func bytes(of name: String, in path: String) -> Double {
   }
   return 0
 }
-
-// Numbers that the library has no name for, of <asm/unistd.h>, which Swift does not see.
-extension SystemCall.Number {
-  #if arch(x86_64)
-    static let getppid = Self(rawValue: 110)
-    static let flock = Self(rawValue: 73)
-    static let pread64 = Self(rawValue: 17)
-    static let accept = Self(rawValue: 43)
-  #elseif arch(arm64)
-    static let getppid = Self(rawValue: 173)
-    static let flock = Self(rawValue: 32)
-    static let pread64 = Self(rawValue: 67)
-    static let accept = Self(rawValue: 202)
-  #endif
-}

@@ -21,7 +21,11 @@ public struct SystemCallError: Error, Equatable, Sendable, CustomStringConvertib
   /// The `errno`, positive.
   public var code: Int32
 
-  public var description: String { "system call \(call.rawValue) failed: \(systemMessage(code))" }
+  /// As perror(3) says it, `read: Bad file descriptor`.
+  public var description: String {
+    let reason = code == EOPNOTSUPP && CallClass(call) == .refused ? "not for a task's thread" : systemMessage(code)
+    return "\(call): \(reason)"
+  }
 }
 
 private func systemMessage(_ code: Int32) -> String {

@@ -53,6 +53,13 @@ static inline int64_t fibril_transfer_without_waiting(int64_t number, uint64_t d
 /* Whether the descriptor is of a file or block device, which end a read early only at their end. Asks no server. */
 bool fibril_is_file(uint64_t descriptor) __attribute__((visibility("hidden")));
 
+/* Of the system call with this number on this architecture; NULL: it has none. */
+const char *fibril_call_name(int32_t number) __attribute__((visibility("hidden")));
+
+/* By a descriptor of /proc/.../mountinfo: whether a file system is mounted that may hang, and news of that. */
+bool fibril_mounts_may_hang(int descriptor) __attribute__((visibility("hidden")));
+bool fibril_mounts_have_changed(int descriptor) __attribute__((visibility("hidden")));
+
 /* Whether transfers go to the device itself (O_DIRECT). */
 bool fibril_waits_for_device(uint64_t descriptor) __attribute__((visibility("hidden")));
 

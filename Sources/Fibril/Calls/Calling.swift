@@ -81,8 +81,18 @@ extension TaskRef {
     case .ring: return beginWithoutWaiting(call)
     case .timer: return beginSleep(call)
     case .helper: return .pends(.helper, 0)
+    case .byArguments: return beginByArguments(call)
     case .identity: return .done(changeIdentity(call))
     case .refused: return .done(-Int64(EOPNOTSUPP))
+    }
+  }
+
+  @inline(never)
+  private func beginByArguments(_ call: SystemCall) -> Beginning {
+    switch CallClass.resolve(call) {
+    case .helper: return .pends(.helper, 0)
+    case .refused: return .done(-Int64(EOPNOTSUPP))
+    default: return .done(runInline(call))
     }
   }
 
@@ -130,6 +140,7 @@ extension TaskRef {
   /// Runs a call that changes what helpers inherit; from here on there are new ones.
   private func changeIdentity(_ call: SystemCall) -> Int64 {
     let result = runInline(call)
+    pointee.inlineCalls.hangingMounts.forget()
     if pointee.helpers != nil { replaceHelpers() }
     return result
   }

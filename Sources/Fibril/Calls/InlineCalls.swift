@@ -12,6 +12,7 @@ internal import Glibc
   /// By number.
   private let table: UnsafeMutablePointer<Plan>
   let attempts = AttemptHints()
+  let hangingMounts = HangingMounts()
   /// How often this thread had given up its processor by itself when it was `sleeps` that the task had
   /// slept in the kernel.
   private let voluntarySwitches: UnsafeMutablePointer<(sleeps: UInt64, switches: UInt64)>
@@ -44,6 +45,7 @@ internal import Glibc
     unsafe table.deallocate()
     unsafe voluntarySwitches.deallocate()
     attempts.deallocate()
+    hangingMounts.deallocate()
   }
 
   /// How the next call of this number is to run; never `.watched`.
@@ -55,7 +57,7 @@ internal import Glibc
   }
 
   private func chooseWatched(_ number: Int32, _ plan: Plan) -> CallClass {
-    guard runsFileCallsInline else { return .helper }
+    guard runsFileCallsInline, !hangingMounts.areThere else { return .helper }
     guard plan.callsByHelper > 0 else { return .inline }
     unsafe table[Int(number)].callsByHelper -= 1
     return .helper

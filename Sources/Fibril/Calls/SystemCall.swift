@@ -1,3 +1,5 @@
+internal import CFibril
+
 /// A system call as it is submitted: any number, up to six arguments, and a cookie that comes back
 /// with its return code.
 ///
@@ -8,6 +10,9 @@ public struct SystemCall: Sendable {
   public struct Number: RawRepresentable, Hashable, Sendable {
     public var rawValue: Int32
     public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    /// Its name on this architecture; nil: it has none, or is newer than this library.
+    public var name: String? { unsafe fibril_call_name(rawValue).map { unsafe String(cString: $0) } }
   }
 
   public var number: Number
@@ -23,6 +28,10 @@ public struct SystemCall: Sendable {
     arguments = (a, b, c, d, e, f)
     self.cookie = cookie
   }
+}
+
+extension SystemCall.Number: CustomStringConvertible {
+  public var description: String { name ?? "system call \(rawValue)" }
 }
 
 /// A finished call: its cookie and its return code, -errno on failure.
