@@ -76,6 +76,7 @@ let package = Package(
     .executableTarget(name: "embed-bpf-object", path: "Plugins/embed-bpf-object", swiftSettings: strict),
     .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["embed-bpf-object"]),
 
+    command("fibril-stress", ["ExceptionShim", "Fibril"], path: "Tests/fibril-stress"),
     .target(name: "ExceptionShim", path: "Tests/ExceptionShim"),
     tests("FibrilTests", ["ExceptionShim", "Fibril"]),
     tests("TraceEventsTests", ["TraceEvents", "CFibrilContract"]),

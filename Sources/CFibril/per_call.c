@@ -2,6 +2,7 @@
 /* Where a thread keeps what belongs to the fibril that runs on it: found once a task. */
 #define _GNU_SOURCE
 #include "fibril_per_call.h"
+#include "fibril_tools.h"
 
 #include <errno.h>
 #include <link.h>
@@ -77,8 +78,9 @@ struct fibril_per_call fibril_per_call_find(bool shares_accesses)
 	uint64_t *accesses = shares_accesses ? nothing : find_accesses(), *values = fibril_task_local_values();
 
 	fibril_thread_error = &errno;
+	fibril_tools_look();
 	return (struct fibril_per_call){
-		.watched = accesses ? accesses : &always,
+		.watched = accesses && !fibril_tools_active() ? accesses : &always,
 		.values = values ? values : nothing,
 		.exceptions = __cxa_get_globals ? __cxa_get_globals() : nothing,
 		.error = fibril_thread_error,

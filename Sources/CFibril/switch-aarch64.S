@@ -105,10 +105,22 @@ fibril_context_start:
 	mov	x1, x2
 	mov	x2, x3
 	blr	x19
+	adrp	x9, fibril_tools_on
+	ldrb	w9, [x9, :lo12:fibril_tools_on]
+	cbnz	w9, .Ltell_tools
+.Ldepart:
 	mov	x3, x1
 	mov	x1, x0
 	mov	x2, x20
 	b	.Lcontinue
+.Ltell_tools:
+	mov	x21, x0
+	mov	x22, x1
+	mov	x0, #0
+	bl	fibril_tools_leave
+	mov	x0, x21
+	mov	x1, x22
+	b	.Ldepart
 	.cfi_endproc
 	.size	fibril_context_start, . - fibril_context_start
 

@@ -140,12 +140,23 @@ fibril_context_start:
 	shlq	$32, %rdx
 	orq	%r8, %rdx
 	callq	*%r12
+	cmpb	$0, fibril_tools_on(%rip)
+	jne	.Ltell_tools
+.Ldepart:
 	movq	%rax, %rsi
 	movl	%edx, %r8d
 	movq	%rdx, %r9
 	shrq	$32, %r9
 	movq	%r13, %rdx
 	jmp	.Lcontinue
+.Ltell_tools:
+	movq	%rax, %r14
+	movq	%rdx, %r15
+	xorl	%edi, %edi
+	callq	fibril_tools_leave
+	movq	%r14, %rax
+	movq	%r15, %rdx
+	jmp	.Ldepart
 	.cfi_endproc
 	.size	fibril_context_start, . - fibril_context_start
 

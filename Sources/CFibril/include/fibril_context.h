@@ -30,7 +30,7 @@ typedef struct fibril_departure fibril_context_body(void *argument, uint64_t lef
 
 /*
  * Lays out the first frame on a stack that ends at stack_high (a multiple of 16) and returns the
- * stack pointer with which a switch calls body. The argument is what others get as left when it returns.
+ * stack pointer with which a switch calls body. No frame uses the topmost 16 bytes. The argument is what others get as left when it returns.
  */
 static inline uint64_t fibril_context_prepare(uint64_t stack_high, fibril_context_body *body, void *argument)
 {
@@ -40,7 +40,7 @@ static inline uint64_t fibril_context_prepare(uint64_t stack_high, fibril_contex
 	uint64_t sp = stack_high - 16 - sizeof words;
 #elif defined(__aarch64__)
 	uint64_t words[20] = {0, (uint64_t)fibril_context_start, (uint64_t)body, (uint64_t)argument};
-	uint64_t sp = stack_high - sizeof words;
+	uint64_t sp = stack_high - 16 - sizeof words;
 #else
 #error "Fibril has no context switch for this architecture"
 #endif

@@ -7,6 +7,7 @@ internal import CFibrilContract
 /// The idle context's body: sleeps in the kernel until something is runnable, then goes there.
 func idle(_ argument: UnsafeMutableRawPointer?, left: UInt64, floatControl: UInt64) -> fibril_departure {
   let task = requireTask()
+  if fibril_tools_active() { fibril_tools_begin() }
   fibril_note_left(left)
   while true {
     if let next = task.pointee.runQueue.popFirst() {

@@ -23,8 +23,8 @@ internal import CFibrilContract
 
   @inline(__always)
   var pointee: Pointee {
-    _read { yield unsafe pointer.pointee }
-    nonmutating _modify { yield unsafe &pointer.pointee }
+    unsafeAddress { unsafe UnsafePointer(pointer) }
+    nonmutating unsafeMutableAddress { unsafe pointer }
   }
 }
 
@@ -55,8 +55,8 @@ typealias SlotRef = Ref<fibril_task_slot>
 
   @inline(__always)
   var pointee: TaskCore {
-    _read { yield unsafe pointer.pointee }
-    nonmutating _modify { yield unsafe &pointer.pointee }
+    unsafeAddress { unsafe UnsafePointer(pointer) }
+    nonmutating unsafeMutableAddress { unsafe pointer }
   }
 }
 

@@ -57,6 +57,7 @@ extension TaskRef {
   /// After the last switch away from a fibril: its stack is free, and its entry if nobody holds it.
   @inline(never)
   func bury(_ entry: EntryRef) {
+    if fibril_tools_active() { fibril_tools_bury(entry.pointee.stack_high) }
     pointee.stacks.giveBack(Stack(low: entry.pointee.stack_low, high: entry.pointee.stack_high))
     entry.pointee.sequence &+= 1
     fibril_store_barrier()
@@ -79,6 +80,7 @@ extension Ref<fibril_entry> {
 /// Where every fibril starts, on its own stack.
 private func runFibril(_ argument: UnsafeMutableRawPointer?, left: UInt64, floatControl: UInt64) -> fibril_departure {
   let task = requireTask()
+  if fibril_tools_active() { fibril_tools_begin() }
   fibril_note_left(left)
   if unsafe floatControl != task.pointee.perCall.float_control {
     unsafe fibril_float_control_set(task.pointee.perCall.float_control)

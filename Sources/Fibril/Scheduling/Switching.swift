@@ -88,8 +88,8 @@ extension TaskRef {
     pointee.slot.pointee.counts.resumes &+= 1
     announce(next)
     unsafe fibril_emit_switch(pointee.buffer, pointee.id, 0, next.pointee.id, 0)
-    unsafe fibril_context_switch(
-      &pointer.pointee.idleStackPointer, next.pointee.stack_pointer, 0, 0)
+    let switchStacks = unsafe fibril_tools_active() ? fibril_tools_switch : fibril_context_switch
+    unsafe switchStacks(&pointer.pointee.idleStackPointer, next.pointee.stack_pointer, 0, 0)
   }
 
   @inline(__always)
@@ -134,12 +134,17 @@ extension TaskRef {
     switchStacksBare(from: previous, to: stackPointer)
   }
 
-  /// With Swift accesses open, or C++ exceptions being handled.
+  /// With Swift accesses open, or C++ exceptions being handled; and always for a sanitizer.
   @inline(never)
   private func switchStacksCarrying(from previous: EntryRef, to stackPointer: UInt64) {
     var saved = fibril_per_call_saved()
     unsafe fibril_per_call_save(&pointer.pointee.perCall, &saved)
-    switchStacksBare(from: previous, to: stackPointer)
+    if fibril_tools_active() {
+      unsafe fibril_tools_switch(
+        stackPointerField(of: previous), stackPointer, previous.bits, pointee.perCall.error.pointee)
+    } else {
+      switchStacksBare(from: previous, to: stackPointer)
+    }
     unsafe fibril_per_call_restore(&pointer.pointee.perCall, &saved)
   }
 

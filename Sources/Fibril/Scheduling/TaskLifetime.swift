@@ -22,6 +22,7 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
     let id = fibril_take_task_id()
     let buffer = unsafe fibril_buffer_acquire(id)
     let task = TaskRef(bits: slot.core)!
+    unsafe fibril_tools_keep(task.pointer)
     unsafe task.pointer.initialize(
       to: TaskCore(
         slot: slot, id: id, threadID: slot.pointee.tid, image: fibril_process_ident(),
@@ -35,6 +36,7 @@ func makeTask(_ options: FibrilTask.Options) throws(FibrilError) -> TaskRef {
     EndWaiters.setOwner(of: mailbox, task: id)
     mailbox.takeOrders(true)
     task.pointee.ring = ring
+    unsafe fibril_tools_start_task(slot.pointer, idleStack.low, idleStack.high)
     task.start()
     return task
   } catch {
@@ -95,6 +97,7 @@ func stopTask(_ task: TaskRef) {
   fibril_thread_task_set(nil)
   EndWaiters.setOwner(of: task.pointee.mailbox, task: 0)
   fibril_overflow_unwatch()
+  fibril_tools_stop_task()
   let slot = task.pointee.slot
   FibrilTable.hide(slot)
   unsafe fibril_buffer_release(task.pointee.buffer)

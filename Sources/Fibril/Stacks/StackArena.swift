@@ -1,3 +1,4 @@
+internal import CFibril
 internal import Glibc
 
 /// The stacks of one task: cut from slabs, kept by size, handed out again last in, first out, so that
@@ -16,6 +17,8 @@ internal import Glibc
   private let free: UnsafeMutablePointer<Free>
   private static let orders = 32
   private var slabs: [(address: UInt64, bytes: Int)] = []
+  /// What Valgrind calls the stacks, when under it.
+  private var numbers: [UInt64] = []
   private let pageBytes = sysconf(CInt(_SC_PAGESIZE))
 
   /// Less than this would not do for what the runtime itself needs in a debug build.
@@ -35,7 +38,11 @@ internal import Glibc
 
   /// The arena must not be used after it.
   func unmapAll() {
-    for slab in slabs { unsafe munmap(UnsafeMutableRawPointer(bitPattern: UInt(slab.address)), slab.bytes) }
+    for number in numbers { fibril_tools_deregister_stack(number) }
+    for slab in slabs {
+      fibril_tools_unmap(slab.address, slab.address + UInt64(slab.bytes))
+      unsafe munmap(UnsafeMutableRawPointer(bitPattern: UInt(slab.address)), slab.bytes)
+    }
     unsafe free.deinitialize(count: StackArena.orders)
     unsafe free.deallocate()
   }
@@ -100,6 +107,11 @@ internal import Glibc
     }
     let start = UInt64(UInt(bitPattern: memory))
     slabs.append((start, stride * count))
-    for index in (1...count).reversed() { unsafe free[order].cold.append(start + UInt64(index * stride)) }
+    for index in (1...count).reversed() {
+      let stack = stack(order, endingAt: start + UInt64(index * stride))
+      unsafe free[order].cold.append(stack.high)
+      let number = fibril_tools_register_stack(stack.low, stack.high)
+      if number != 0 { numbers.append(number) }
+    }
   }
 }

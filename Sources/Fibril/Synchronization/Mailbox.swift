@@ -90,7 +90,7 @@ internal import Glibc
 
   /// A load and a compare: looked at on every switch, so that a wake does not wait for I/O's turn.
   @inline(__always)
-  var hasWakes: Bool { unsafe shared.pointee.wakes != 0 }
+  var hasWakes: Bool { unsafe fibril_atomic_load(&shared.pointee.wakes) != 0 }
 
   /// From here on a poster knocks; look at `isEmpty` once more before going to sleep.
   func announceSleep() {

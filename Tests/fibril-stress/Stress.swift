@@ -1,0 +1,134 @@
+import ExceptionShim
+import Fibril
+import Glibc
+
+// Everything that changes stacks, many times over, for runs under a sanitizer or Valgrind: two tasks
+// whose fibrils spawn, yield, join, sleep, call, throw, and wake each other. Exits with 0 if all of it
+// came out as it must.
+
+/// What the fibrils of one task have done.
+final class Tally {
+  var ended = 0
+  var sum = 0
+}
+
+/// Uses its stack down to a depth, and gives up the task at the bottom.
+@inline(never)
+func descend(_ depth: Int) -> Int {
+  var words = InlineArray<8, Int>(repeating: depth)
+  if depth == 0 { Fibril.yield() } else { words[depth & 7] += descend(depth - 1) }
+  return words[depth & 7]
+}
+
+func throwAndCatch(_ value: Int, _ tally: Tally) {
+  let again = unsafe exception_shim_handle(CInt(value), { _ in Fibril.yield() }, nil)
+  precondition(again == CInt(value), "an exception of another fibril")
+  tally.sum += Int(again)
+}
+
+func call(_ pipe: (reading: Int32, writing: Int32)) throws {
+  var byte: UInt8 = 1
+  try unsafe withUnsafeMutableBytes(of: &byte) { bytes in
+    guard unsafe write(pipe.writing, bytes.baseAddress!, 1) == 1 else { fatalError("cannot write to a pipe") }
+    let count = unsafe try Asys.call(.read(pipe.reading, into: bytes))
+    precondition(count == 1, "a byte was written and not read")
+  }
+}
+
+/// A ring of fibrils, every second one in another task, each of which wakes the next one.
+final class Ring: @unchecked Sendable {
+  // Sendable: each place is written by its fibril and read once all are in place, told by `inPlace`.
+  private var targets: [WakeTarget?]
+  private let gate: Gate
+  init(_ members: Int) {
+    targets = Array(repeating: nil, count: members)
+    gate = Gate(members)
+  }
+
+  func run(_ member: Int, rounds: Int) throws {
+    gate.enter { targets[member] = .current }
+    while !gate.isOpen { try Fibril.sleep(for: .microseconds(50)) }
+    if member == 0 { targets[1]!.wake() }
+    for _ in 0..<rounds {
+      try Fibril.block()
+      targets[(member + 1) % targets.count]!.wake()
+    }
+  }
+}
+
+/// Opens once so many have entered.
+@safe final class Gate: @unchecked Sendable {
+  // Sendable: guarded by the lock.
+  private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private var missing: Int
+  init(_ count: Int) {
+    missing = count
+    unsafe pthread_mutex_init(lock, nil)
+  }
+
+  func enter(_ body: () -> Void) {
+    unsafe pthread_mutex_lock(lock)
+    body()
+    missing -= 1
+    unsafe pthread_mutex_unlock(lock)
+  }
+
+  var isOpen: Bool {
+    unsafe pthread_mutex_lock(lock)
+    defer { unsafe pthread_mutex_unlock(lock) }
+    return missing == 0
+  }
+}
+
+let members = 8
+let fibrils = 200
+let ring = Ring(members)
+
+/// One task's share.
+func work(_ number: Int, _ usesIOUring: Bool) throws {
+  var options = FibrilTask.Options()
+  options.usesIOUring = usesIOUring
+  let task = try FibrilTask(options: options)
+  let tally = Tally()
+  var ends: [Int32] = [0, 0]
+  precondition(unsafe pipe(&ends) == 0)
+  let pipe = (reading: ends[0], writing: ends[1])
+  for member in 0..<members where member % 2 == number { try task.spawn { try! ring.run(member, rounds: 100) } }
+  for index in 1...fibrils {
+    try task.spawn(stackBytes: (1 + index % 3) * Fibril.defaultStackBytes) {
+      tally.sum += descend(index % 50)
+      throwAndCatch(index, tally)
+      let child = try! Fibril.spawn { tally.sum += descend(index % 20) }
+      if index % 10 == 0 { try! Fibril.sleep(for: .microseconds(100)) }
+      try! call(pipe)
+      try! child.join()
+      tally.ended += 1
+    }
+  }
+  task.joinAll()
+  precondition(tally.ended == fibrils, "\(tally.ended) of \(fibrils) fibrils ended")
+  for end in ends { close(end) }
+}
+
+/// Apart from `main`, whose closures belong to the main actor.
+func startThread() -> pthread_t {
+  var thread = pthread_t()
+  let error = unsafe pthread_create(
+    &thread, nil,
+    { _ in
+      try! work(1, false)
+      return nil
+    }, nil)
+  precondition(error == 0, "cannot create a thread")
+  return thread
+}
+
+@main
+enum Stress {
+  static func main() {
+    let other = startThread()
+    try! work(0, true)
+    pthread_join(other, nil)
+    print("fibril-stress: 2 tasks, \(2 * fibrils) fibrils and as many children: all as it must be")
+  }
+}
