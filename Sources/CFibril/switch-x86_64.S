@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context switch on x86-64, System V ABI. The same routines stand in switch-aarch64.S. */
 #if defined(__x86_64__)
+#include "switch-x86_64.inc"
 
 /*
  * void fibril_context_switch(uint64_t *save_sp /rdi/, uint64_t next_sp /rsi/, uint64_t left /rdx/,
@@ -15,7 +16,7 @@
  *             0    8     16    24    32    40    48    56      64    68     72
  *
  * Reading MXCSR takes Zen 12 cycles, so each switch reads it once, and writes it where it differs.
- * No return ends it: calls and returns stay paired, which the processor's prediction of returns rests on.
+ * It ends in a jump: a `ret` would be predicted to go back to the caller of the side that was left.
  */
 	.text
 	.globl	fibril_context_switch
@@ -30,54 +31,12 @@ fibril_context_switch:
 	fnstcw	4(%rsp)
 	pushq	%rcx
 	.cfi_adjust_cfa_offset 8
-	pushq	%rbp
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %rbp, 0
-	pushq	%rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %rbx, 0
-	pushq	%r12
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %r12, 0
-	pushq	%r13
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %r13, 0
-	pushq	%r14
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %r14, 0
-	pushq	%r15
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %r15, 0
+	movl	8(%rsp), %r8d
+	movzwl	12(%rsp), %r9d
 	leaq	.Lresume(%rip), %rax
-	pushq	%rax
-	.cfi_adjust_cfa_offset 8
-	movl	64(%rsp), %r8d
-	movzwl	68(%rsp), %r9d
-	movq	%rsp, (%rdi)
+	SAVE_CONTEXT
 .Lcontinue:
-	movq	%rsi, %rsp
-	/* The frame is laid out alike on every stack, so the rules stay true across the line above. */
-	popq	%rax
-	.cfi_adjust_cfa_offset -8
-	popq	%r15
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r15
-	popq	%r14
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r14
-	popq	%r13
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r13
-	popq	%r12
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r12
-	popq	%rbx
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %rbx
-	popq	%rbp
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %rbp
-	jmpq	*%rax
+	CONTINUE_CONTEXT
 	/*
 	 * Where a parked fibril goes on: its errno, how its floating-point arithmetic rounds, and what
 	 * fibril_note_left does (here, because a frame for it would cost as much as the rest), then back to
@@ -105,7 +64,12 @@ fibril_context_switch:
 	cmpb	$4, 4(%rdx)
 	je	.Lended
 .Lreturn:
-	ret
+	popq	%rax
+	.cfi_adjust_cfa_offset -8
+	.cfi_register %rip, %rax
+	jmpq	*%rax
+	.cfi_restore %rip
+	.cfi_adjust_cfa_offset 8
 .Lended:
 	movq	%rdx, %rdi
 	jmpq	*fibril_bury(%rip)
