@@ -51,15 +51,12 @@ fibril_context_switch:
 	/* All but MXCSR's sticky flags. */
 	xorl	(%rsp), %r8d
 	andl	$0xffffffc0, %r8d
-	movzwl	4(%rsp), %eax
-	xorl	%r9d, %eax
-	orl	%r8d, %eax
+	xorw	4(%rsp), %r9w
+	orl	%r9d, %r8d
 	jne	.Lfloat_control_differs
 .Larrive:
 	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
-	testq	%rdx, %rdx
-	je	.Lreturn
 	incl	(%rdx)
 	cmpb	$4, 4(%rdx)
 	je	.Lended

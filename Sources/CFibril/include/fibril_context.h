@@ -11,7 +11,7 @@
 /*
  * Saves the callee-saved registers on the running stack, with errno and how floating-point arithmetic
  * rounds and traps, and its stack pointer to *save_sp; continues what next_sp was saved from, to which
- * left is handed over: the entry of the fibril that is left, 0 for the idle context. Returns when
+ * left is handed over: the entry of the fibril that is left, or what stands for one. Returns when
  * something switches back, with the other one noted as left.
  */
 void fibril_context_switch(uint64_t *save_sp, uint64_t next_sp, uint64_t left, int error)
@@ -69,8 +69,6 @@ static inline void fibril_note_left(uint64_t left)
 {
 	struct fibril_entry *entry = (struct fibril_entry *)left;
 
-	if (__builtin_expect(!entry, 0))
-		return;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	entry->sequence++;
 	if (__builtin_expect(entry->state == FIBRIL_STATE_DEAD, 0))

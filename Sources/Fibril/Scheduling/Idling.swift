@@ -48,12 +48,12 @@ extension TaskRef {
   @inline(__always)
   func somethingIsDue() -> Bool {
     pointee.switchesUntilHarvest &-= 1
-    return pointee.switchesUntilHarvest <= 0 || pointee.mailbox.hasWakes
+    return pointee.switchesUntilHarvest < 0 || pointee.mailbox.hasWakes
   }
 
   @inline(never)
   func harvestWhatIsDue() {
-    if pointee.switchesUntilHarvest <= 0 {
+    if pointee.switchesUntilHarvest < 0 {
       harvestNow()
     } else {
       takeInbound()  // without a system call, so that fibrils of one task wake each other cheaply
@@ -69,7 +69,7 @@ extension TaskRef {
 
   /// Takes in completed calls and the wakes and results that other threads have left.
   func harvest() {
-    pointee.switchesUntilHarvest = TaskCore.switchesBetweenHarvests
+    if !pointee.runsJob { pointee.switchesUntilHarvest = TaskCore.switchesBetweenHarvests - 1 }
     while pointee.ring != nil, let completion = pointee.ring!.popCompletion() {
       if completion.userData == Ring.mailboxTag {
         pointee.mailbox.answerKnock()

@@ -20,14 +20,17 @@ struct EntryQueue {
     last = entry
   }
 
-  /// Appends `entry` to a queue that is not empty, then takes its first one.
+  /// Appends `entry` to a queue that is not empty, then takes its first one and prefetches the next.
   @inline(__always)
   mutating func rotate(_ entry: EntryRef) -> EntryRef {
     entry.pointee.link = 0
     unsafe last.unsafelyUnwrapped.pointee.link = entry.bits
     last = entry
     let taken = unsafe first.unsafelyUnwrapped
-    first = EntryRef(bits: taken.pointee.link)
+    // At least `entry` comes after it.
+    let next = unsafe EntryRef(bits: taken.pointee.link).unsafelyUnwrapped
+    first = next
+    EntryQueue.prefetch(next)
     return taken
   }
 
@@ -43,8 +46,12 @@ struct EntryQueue {
   /// entry, and the end of its stack. With a thousand fibrils all of that has gone cold.
   @inline(__always)
   func prefetchFirst() {
-    guard let first else { return }
-    let stackPointer = first.pointee.stack_pointer
+    if let first { EntryQueue.prefetch(first) }
+  }
+
+  @inline(__always)
+  private static func prefetch(_ entry: EntryRef) {
+    let stackPointer = entry.pointee.stack_pointer
     fibril_prefetch(stackPointer)
     fibril_prefetch(stackPointer &+ 64)
   }

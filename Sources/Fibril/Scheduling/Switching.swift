@@ -10,8 +10,8 @@ internal import CFibrilContract
 extension TaskRef {
   /// Lets every runnable fibril run before this one goes on; no switch if there is none.
   func yield() {
-    if somethingIsDue() || pointee.runsJob { return yieldAfterHarvest() }
-    guard !pointee.runQueue.isEmpty else { return }
+    if _slowPath(somethingIsDue()) { return yieldAfterHarvest() }
+    guard _fastPath(!pointee.runQueue.isEmpty) else { return }
     yieldToFirst()
   }
 
@@ -26,9 +26,10 @@ extension TaskRef {
   @inline(__always)
   private func yieldToFirst() {
     let fibril = pointee.running
+    let number = nextNumber
     fibril.pointee.state = FibrilStateNumber.runnable
-    fibril.pointee.next_number = nextNumber
-    change(from: fibril, FibrilStateNumber.runnable, to: pointee.runQueue.rotate(fibril))
+    fibril.pointee.next_number = number
+    change(from: fibril, FibrilStateNumber.runnable, to: pointee.runQueue.rotate(fibril), number)
   }
 
   /// Gives the task up to the first runnable fibril, or to the kernel if there is none. The caller
@@ -36,7 +37,8 @@ extension TaskRef {
   func leave(_ state: UInt8) {
     guard let next = pointee.runQueue.popFirst() else { return fallAsleep(state) }
     pointee.slot.pointee.runnable &-= 1
-    change(from: pointee.running, state, to: next)
+    pointee.runQueue.prefetchFirst()
+    change(from: pointee.running, state, to: next, nextNumber)
   }
 
   /// The same for a fibril that has ended: says where to go on.
@@ -46,7 +48,7 @@ extension TaskRef {
     let stackPointer: UInt64
     if let next = pointee.runQueue.popFirst() {
       pointee.slot.pointee.runnable &-= 1
-      noteChange(to: next)
+      noteChange(to: next, nextNumber)
       emitSwitch(from: fibril, state, to: next.pointee.id)
       stackPointer = next.pointee.stack_pointer
     } else {
@@ -61,10 +63,9 @@ extension TaskRef {
   }
 
   @inline(__always)
-  private func change(from previous: EntryRef, _ state: UInt8, to next: EntryRef) {
-    pointee.runQueue.prefetchFirst()
-    noteChange(to: next)
-    if fibril_traces_scheduling() { return emitAndSwitchStacks(from: previous, state, to: next) }
+  private func change(from previous: EntryRef, _ state: UInt8, to next: EntryRef, _ number: UInt64) {
+    noteChange(to: next, number)
+    if _slowPath(fibril_traces_scheduling()) { return emitAndSwitchStacks(from: previous, state, to: next) }
     switchStacks(from: previous, to: next.pointee.stack_pointer)
   }
 
@@ -86,16 +87,18 @@ extension TaskRef {
   func resume(_ next: EntryRef) {
     pointee.slot.pointee.runnable &-= 1
     pointee.slot.pointee.counts.resumes &+= 1
-    announce(next)
+    announce(next, nextNumber)
     unsafe fibril_emit_switch(pointee.buffer, pointee.id, 0, next.pointee.id, 0)
     let switchStacks = unsafe fibril_tools_active() ? fibril_tools_switch : fibril_context_switch
-    unsafe switchStacks(&pointer.pointee.idleStackPointer, next.pointee.stack_pointer, 0, 0)
+    // The core stays where it is.
+    let idle = unsafe withUnsafeMutablePointer(to: &pointer.pointee.idleEntry) { UInt64(UInt(bitPattern: $0)) }
+    unsafe switchStacks(&pointer.pointee.idleStackPointer, next.pointee.stack_pointer, idle, 0)
   }
 
   @inline(__always)
-  private func noteChange(to next: EntryRef) {
+  private func noteChange(to next: EntryRef, _ number: UInt64) {
     pointee.slot.pointee.counts.switches &+= 1
-    announce(next)
+    announce(next, number)
   }
 
   @inline(__always)
@@ -108,11 +111,11 @@ extension TaskRef {
   /// Notes that `next` is about to run. Its sequence stays odd until its context is saved again
   /// (`fibril_note_left`).
   @inline(__always)
-  private func announce(_ next: EntryRef) {
+  private func announce(_ next: EntryRef, _ number: UInt64) {
     next.pointee.sequence &+= 1
     fibril_store_barrier()
     next.pointee.state = FibrilStateNumber.running
-    next.pointee.next_number = nextNumber
+    next.pointee.next_number = number
     pointee.running = next
     let slot = pointee.slot
     slot.pointee.running = next.pointee.id
@@ -128,7 +131,7 @@ extension TaskRef {
   /// fibril's own stack.
   @inline(__always)
   private func switchStacks(from previous: EntryRef, to stackPointer: UInt64) {
-    guard unsafe fibril_per_call_is_empty(&pointer.pointee.perCall) else {
+    guard unsafe _fastPath(fibril_per_call_is_empty(&pointer.pointee.perCall)) else {
       return switchStacksCarrying(from: previous, to: stackPointer)
     }
     switchStacksBare(from: previous, to: stackPointer)

@@ -22,7 +22,10 @@ internal import CFibrilContract
   var runQueue = EntryQueue()
   /// The saved context of "fibril 0", which sleeps in the kernel on a stack of its own.
   var idleStackPointer: UInt64
-  var switchesUntilHarvest = TaskCore.switchesBetweenHarvests
+  /// In the place of an entry for what a switch notes of the context that is left: its first two fields.
+  var idleEntry: UInt64 = 0
+  /// Below 0: one is due. A sign is cheaper to see than a zero.
+  var switchesUntilHarvest = TaskCore.switchesBetweenHarvests - 1
 
   var nextID: UInt64 = 0
   var lastID: UInt64 = 0
@@ -44,8 +47,11 @@ internal import CFibrilContract
   var inlineCalls: InlineCalls
   var outgoing: OutgoingCalls
   var mailbox: Mailbox
-  /// The running fibril runs a job of Swift's, which may not park.
-  var runsJob = false
+  /// The running fibril runs a job of Swift's, which may not park. A harvest is due all that time, so
+  /// that a yield looks here only when it has to look at other things as well.
+  var runsJob = false {
+    didSet { switchesUntilHarvest = runsJob ? .min / 2 : 0 }
+  }
   /// What waits until a deadline.
   var timers = TimerHeap()
 
