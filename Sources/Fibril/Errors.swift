@@ -13,6 +13,11 @@ public struct FibrilError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   public var description: String { "cannot \(action): \(systemMessage(code))" }
+
+  /// The same, of a call in a vector.
+  func after(_ count: Int) -> FibrilError {
+    FibrilError(action: "\(action) (\(count) calls of the vector were submitted before)", code: code)
+  }
 }
 
 /// A system call's failure, by its `errno`.

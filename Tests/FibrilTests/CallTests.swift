@@ -142,7 +142,7 @@ import Testing
   }
 
   /// The status that a helper has: opened by it, `thread-self` is the helper.
-  private static func helperStatus() throws -> String {
+  static func helperStatus() throws -> String {
     let descriptor = unsafe try "/proc/thread-self/status".withCString {
       unsafe try Asys.call(.openat(AT_FDCWD, $0, flags: O_RDONLY | O_CLOEXEC))
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ForkTests {
   /// `fork(2)`, which Swift does not offer.
-  private static func fork() -> pid_t {
+  static func fork() -> pid_t {
     typealias Fork = @convention(c) () -> pid_t
     return unsafe unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)()
   }

@@ -1,3 +1,5 @@
+internal import CFibrilContract
+
 /// Asynchronous system calls, on the calling thread's task: submit any call, collect its return code
 /// later; or, inside a fibril, make a call that blocks the fibril and never the task.
 public enum Asys {
@@ -7,18 +9,25 @@ public enum Asys {
   ///
   /// What the calls' arguments point to must stay where it is until their completions have been
   /// collected.
-  /// - Throws: `FibrilError` for want of memory; the calls before the one at fault are submitted.
+  /// - Throws: `FibrilError` for want of memory. The calls before the one at fault are submitted; the
+  ///   error says how many those are.
   public static func submit(_ calls: some Sequence<SystemCall>) throws(FibrilError) {
     let task = requireTask()
     defer { task.startSubmitted() }
-    for call in calls { try task.submit(call) }
+    var count = 0
+    for call in calls {
+      do throws(FibrilError) { try task.submit(call) } catch { throw error.after(count) }
+      count += 1
+    }
   }
 
   /// The same for an array, without the cost of asking a sequence of an unknown kind.
   public static func submit(_ calls: [SystemCall]) throws(FibrilError) {
     let task = requireTask()
     defer { task.startSubmitted() }
-    for call in calls { try task.submit(call) }
+    for index in calls.indices {
+      do throws(FibrilError) { try task.submit(calls[index]) } catch { throw error.after(index) }
+    }
   }
 
   /// The same for calls in another form than `SystemCall`, which `call` makes of them by their index.
@@ -45,6 +54,12 @@ public enum Asys {
 
   /// Calls that were submitted on this task and are not finished.
   public static var pendingCalls: Int { requireTask().pointee.pendingCalls }
+
+  /// Threads that make calls for this task at the moment or wait to make one; 0 until there is need of one.
+  public static var helperThreads: Int { Int(requireTask().pointee.slot.pointee.helpers) }
+
+  /// Calls of this task that wait for a helper because the system allows no further thread.
+  public static var callsWaitingForHelpers: Int { Int(requireTask().pointee.slot.pointee.helper_queue) }
 
   /// Appends finished calls to `completions`, in the order in which they finished, and blocks the
   /// calling fibril until there are at least `minimum` of them or the deadline has passed.

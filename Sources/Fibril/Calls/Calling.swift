@@ -18,7 +18,16 @@ extension TaskRef {
       // A vector of them takes as long as many switches, and others' calls have completed meanwhile.
       pointee.switchesUntilHarvest -= 1
     case .pends(let plan, let done, let end):
-      let entry = try makeEntry(flags: EntryFlag.call, call: call.number.rawValue, parent: parent)
+      let entry: EntryRef
+      do throws(FibrilError) {
+        entry = try makeEntry(flags: EntryFlag.call, call: call.number.rawValue, parent: parent)
+      } catch {
+        guard done > 0 else { throw error }
+        // What it has done it has done.
+        let id = takeID()
+        announceCall(call, id: id, parent: parent)
+        return complete(id, cookie: call.cookie, result: done)
+      }
       entry.pointee.arguments = call.arguments
       entry.pointee.cookie = call.cookie
       entry.pointee.result = done
