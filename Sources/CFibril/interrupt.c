@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <stddef.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -27,6 +28,12 @@ void fibril_helper_begin(struct fibril_helper *helper)
 	this_helper = helper;
 	helper->thread = fibril_thread_id();
 	fibril_thread_set_name("fibril-helper");
+}
+
+void fibril_helper_end(void)
+{
+	this_helper = NULL;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 #if defined(__x86_64__)

@@ -25,8 +25,9 @@ struct fibril_helper {
 	void *pool;
 };
 
-/* Makes `helper` the calling thread. */
+/* Makes the calling thread `helper`; and none, after which a stray signal touches nothing. */
 void fibril_helper_begin(struct fibril_helper *helper) __attribute__((visibility("hidden")));
+void fibril_helper_end(void) __attribute__((visibility("hidden")));
 
 /* The system call itself; -EINTR once helper->current is marked as interrupted. */
 int64_t fibril_helper_call(const struct fibril_helper *helper, int64_t number, const uint64_t arguments[6])

@@ -9,7 +9,7 @@ extension HelperPool {
   /// take to wake it.
   private static let looks: UInt32 = 100
   /// An idle helper ends after this time.
-  private static let idleNanoseconds: UInt64 = 5_000_000_000
+  private static let idleNanoseconds: UInt64 = 3_000_000_000
 
   /// The body of a helper's thread.
   func serve(as helper: UnsafeMutablePointer<fibril_helper>) {
@@ -30,9 +30,9 @@ extension HelperPool {
         lock()
       }
     } while unsafe waitForCalls(helper)
+    fibril_helper_end()
     unsafe remove(helper)
     unlock()
-    unsafe helper.deallocate()
   }
 
   /// Under the lock, which is given back meanwhile. Returns false if the helper is to end.
@@ -45,12 +45,13 @@ extension HelperPool {
     unlock()
     let isWoken = unsafe fibril_helper_sleep(helper, Self.looks, Self.idleNanoseconds)
     lock()
-    // Who woke it has taken it from the idle ones, under the lock; also at the last moment.
-    guard !isWoken, unsafe removeIdle(helper) else {
+    // Who wakes it takes it from the idle ones before, under the lock. If it is still one of them, its
+    // time is over, or it was woken by the last one's late wake.
+    guard unsafe removeIdle(helper) else {
       isWaking = false
       return true
     }
-    return false
+    return isWoken
   }
 
   private func removeIdle(_ helper: UnsafeMutablePointer<fibril_helper>) -> Bool {
@@ -59,6 +60,9 @@ extension HelperPool {
 
   private func remove(_ helper: UnsafeMutablePointer<fibril_helper>) {
     _ = unsafe Self.unlink(helper, from: &helpers, by: \.next)
+    // Not given back before the pool is: who has taken it from the idle ones may be about to wake it.
+    unsafe helper.pointee.next = unsafe spare
+    unsafe spare = unsafe helper
     count -= 1
     showLoad()
   }

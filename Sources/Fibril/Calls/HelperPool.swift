@@ -25,6 +25,8 @@ internal import Glibc
   /// All helpers, and those of them that have nothing to do, the last to come first.
   var helpers: UnsafeMutablePointer<fibril_helper>?
   var idle: UnsafeMutablePointer<fibril_helper>?
+  /// Of helpers that have ended.
+  var spare: UnsafeMutablePointer<fibril_helper>?
   var count = 0
   /// When a thread could not be had, in ticks.
   private var lastRefusal: UInt64 = 0
@@ -53,6 +55,10 @@ internal import Glibc
   }
 
   deinit {
+    while let helper = unsafe spare {
+      unsafe spare = unsafe helper.pointee.next
+      unsafe helper.deallocate()
+    }
     unsafe pthread_mutex_destroy(mutex)
     unsafe mutex.deallocate()
   }
@@ -129,7 +135,8 @@ internal import Glibc
     unsafe sigfillset(&all)
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-    let helper = UnsafeMutablePointer<fibril_helper>.allocate(capacity: 1)
+    let helper = unsafe spare ?? UnsafeMutablePointer<fibril_helper>.allocate(capacity: 1)
+    if unsafe spare != nil { unsafe spare = unsafe helper.pointee.next }
     unsafe helper.initialize(to: fibril_helper())
     // Held by each helper, which may outlive the task's use of the pool.
     let itself = unsafe Unmanaged.passRetained(self)
@@ -144,7 +151,8 @@ internal import Glibc
       }, helper)
     guard error == 0 else {
       unsafe itself.release()
-      unsafe helper.deallocate()
+      unsafe helper.pointee.next = unsafe spare
+      unsafe spare = unsafe helper
       lastRefusal = now
       return false
     }
