@@ -30,6 +30,7 @@ test: test-packages lint check-aarch64
 	$(SWIFT) test --skip-build
 	scripts/test-dependent-package
 	scripts/test-c-interface
+	scripts/test-sanitizers
 
 # Our figures beside those of the peers, in one run. BENCH_JSON names a file for the same as JSON.
 bench: packages
