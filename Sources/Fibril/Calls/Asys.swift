@@ -1,3 +1,4 @@
+internal import CFibril
 internal import CFibrilContract
 
 /// Asynchronous system calls, on the calling thread's task: submit any call, collect its return code
@@ -56,10 +57,14 @@ public enum Asys {
   public static var pendingCalls: Int { requireTask().pointee.pendingCalls }
 
   /// Threads that make calls for this task at the moment or wait to make one; 0 until there is need of one.
-  public static var helperThreads: Int { Int(requireTask().pointee.slot.pointee.helpers) }
+  public static var helperThreads: Int {
+    unsafe Int(fibril_atomic_load(&requireTask().pointee.slot.pointer.pointee.helpers))
+  }
 
   /// Calls of this task that wait for a helper because the system allows no further thread.
-  public static var callsWaitingForHelpers: Int { Int(requireTask().pointee.slot.pointee.helper_queue) }
+  public static var callsWaitingForHelpers: Int {
+    unsafe Int(fibril_atomic_load(&requireTask().pointee.slot.pointer.pointee.helper_queue))
+  }
 
   /// Appends finished calls to `completions`, in the order in which they finished, and blocks the
   /// calling fibril until there are at least `minimum` of them or the deadline has passed.

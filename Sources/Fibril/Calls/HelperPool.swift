@@ -101,14 +101,18 @@ internal import Glibc
   func showLoad() {
     guard !isStopping else { return }
     let waiting = unsafe idle == nil && !isWaking ? UInt64(queued) : 0
-    if slot.pointee.helpers != UInt64(count) { slot.pointee.helpers = UInt64(count) }
-    if slot.pointee.helper_queue != waiting { slot.pointee.helper_queue = waiting }
+    // Only what has changed: the words beside these are the task's own.
+    if slot.pointee.helpers != UInt64(count) {
+      unsafe fibril_atomic_store(&slot.pointer.pointee.helpers, UInt64(count))
+    }
+    if slot.pointee.helper_queue != waiting { unsafe fibril_atomic_store(&slot.pointer.pointee.helper_queue, waiting) }
   }
 
   /// Lets the helpers end when they have run what was queued; nobody waits for them.
   func retire() {
     lock()
-    (slot.pointee.helpers, slot.pointee.helper_queue) = (0, 0)
+    unsafe fibril_atomic_store(&slot.pointer.pointee.helpers, 0)
+    unsafe fibril_atomic_store(&slot.pointer.pointee.helper_queue, 0)
     isStopping = true
     var next = unsafe idle
     unsafe idle = nil

@@ -12,7 +12,10 @@ extension TaskRef {
   /// has come to handle that itself, or has as many signals pending as it may.
   @discardableResult
   func interruptCall(_ entry: EntryRef) -> Bool {
-    guard entry.pointee.own & OwnFlag.interrupting == 0 else { return true }
+    renewIfForked()  // which ends what the parent's helpers and ring were doing
+    guard entry.pointee.call >= 0, entry.pointee.state == FibrilStateNumber.blocked,
+      entry.pointee.own & OwnFlag.interrupting == 0
+    else { return true }
     entry.pointee.own |= OwnFlag.interrupting
     if entry.pointee.own & OwnFlag.sleeps != 0 {
       finishSleep(entry, result: -Int64(EINTR))

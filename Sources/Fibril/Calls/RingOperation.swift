@@ -50,6 +50,7 @@ struct RingOperation {
     case SYS_connect: self.init(IORING_OP_CONNECT, descriptor, c, b)
     case SYS_sendto where e == 0 && c <= Int32.max:
       self.init(IORING_OP_SEND, descriptor, 0, b, length, flags: Self.sendingAll(UInt32(truncatingIfNeeded: d)))
+    // Before Linux 5.19 MSG_WAITALL ends with the first part.
     case SYS_recvfrom where e == 0 && f == 0 && c <= Int32.max:
       self.init(IORING_OP_RECV, descriptor, 0, b, length, flags: UInt32(truncatingIfNeeded: d))
     case SYS_sendmsg: self.init(IORING_OP_SENDMSG, descriptor, 0, b, 1, flags: Self.sendingAll(length))
