@@ -75,7 +75,7 @@ packages:
 	scripts/install-packages libbpf-dev libdw-dev libelf-dev pkg-config
 
 test-packages: packages
-	scripts/install-packages bpftrace gcc g++
+	scripts/install-packages bpftrace gcc g++ valgrind
 
 clean:
 	$(SWIFT) package clean
