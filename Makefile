@@ -28,6 +28,7 @@ demo: packages
 test: test-packages lint check-aarch64
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+	scripts/test-without-io-uring
 	scripts/test-dependent-package
 	scripts/test-c-interface
 	scripts/test-sanitizers

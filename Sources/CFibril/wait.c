@@ -49,14 +49,21 @@ void fibril_thread_wake(uint32_t *word)
 	futex(word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL);
 }
 
+void fibril_wait_any(struct pollfd *descriptors, uint64_t count, bool may_wait, uint64_t deadline)
+{
+	struct timespec left = {0};
+
+	if (may_wait && deadline)
+		left = fibril_time_left(deadline);
+	bool is_timed = !may_wait || deadline;
+	fibril_system_call(SYS_ppoll, (uint64_t)descriptors, count, (uint64_t)(is_timed ? &left : NULL), 0, 0, 0);
+}
+
 void fibril_wait_readable(int descriptor, uint64_t deadline)
 {
 	struct pollfd readable = {.fd = descriptor, .events = POLLIN};
-	struct timespec left = {0};
 
-	if (deadline)
-		left = fibril_time_left(deadline);
-	fibril_system_call(SYS_ppoll, (uint64_t)&readable, 1, (uint64_t)(deadline ? &left : NULL), 0, 0, 0);
+	fibril_wait_any(&readable, 1, true, deadline);
 }
 
 struct fibril_wait_queue *fibril_end_waiters(void)

@@ -4,8 +4,8 @@ import Testing
 
 @Suite struct SignalTests {
   /// Sent to the thread itself, so that no other thread of the test runner can take them.
-  @Test func aFibrilWaitsForSignals() throws {
-    let (seen, isBlockedAfter) = try onTask { task in
+  @Test(arguments: Way.allCases) func aFibrilWaitsForSignals(_ way: Way) throws {
+    let (seen, isBlockedAfter) = try onTask(way.options) { task in
       final class Log { var seen: [Int32] = [] }
       let log = Log()
       let thread = pthread_self()

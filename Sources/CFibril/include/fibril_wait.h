@@ -95,6 +95,11 @@ static inline bool fibril_atomic_compare_exchange(uint64_t *word, uint64_t expec
 bool fibril_thread_wait(uint32_t *word, uint64_t deadline) __attribute__((visibility("hidden")));
 void fibril_thread_wake(uint32_t *word) __attribute__((visibility("hidden")));
 
+/* Waits likewise for one of several, whose revents are filled in; without sleeping unless may_wait. */
+struct pollfd;
+void fibril_wait_any(struct pollfd *descriptors, uint64_t count, bool may_wait, uint64_t deadline)
+	__attribute__((visibility("hidden")));
+
 /* Sleeps until the descriptor is readable, the deadline (0: none) has passed or a signal has come. */
 void fibril_wait_readable(int descriptor, uint64_t deadline) __attribute__((visibility("hidden")));
 

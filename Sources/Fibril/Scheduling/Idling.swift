@@ -32,8 +32,10 @@ extension TaskRef {
     if pointee.ring != nil {
       // Also with mail: wakes that never cease must not keep the kernel's completions waiting.
       pointee.ring!.submit(waitFor: mayWait ? 1 : 0, until: mayWait ? deadline : 0)
-    } else if mayWait {
+    } else if mayWait, pointee.signalWaiters.isEmpty {
       pointee.mailbox.waitForKnock(until: deadline)
+    } else if mayWait {
+      pollSignals(mayWait: true, until: deadline)
     }
     pointee.mailbox.announceAwake()
     harvest()
@@ -64,6 +66,7 @@ extension TaskRef {
     renewIfForked()
     if pointee.ring != nil, pointee.ring!.hasWork { pointee.ring!.submit(waitFor: 0) }
     if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
+    if !pointee.signalWaiters.isEmpty { pollSignals(mayWait: false, until: 0) }
     harvest()
   }
 

@@ -47,6 +47,8 @@ internal import CFibrilContract
   var inlineCalls: InlineCalls
   var outgoing: OutgoingCalls
   var mailbox: Mailbox
+  /// Fibrils that wait for signals where there is no ring.
+  var signalWaiters: [SignalWaiter] = []
   /// The running fibril runs a job of Swift's, which may not park. A harvest is due all that time, so
   /// that a yield looks here only when it has to look at other things as well.
   var runsJob = false {
