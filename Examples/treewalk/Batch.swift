@@ -1,32 +1,6 @@
 import Fibril
 import Glibc
 
-/// A directory that is being walked; its descriptor is closed when its last entry is counted.
-final class Directory {
-  let path: [CChar]
-  let descriptor: Int32
-  private let work: WorkList
-
-  init(path: [CChar], descriptor: Int32, work: WorkList) {
-    self.path = path
-    self.descriptor = descriptor
-    self.work = work
-  }
-
-  /// The path of an entry, with its terminating NUL.
-  func path(of name: UnsafePointer<CChar>) -> [CChar] {
-    var path = path
-    if path.last != CChar(bitPattern: UInt8(ascii: "/")) { path.append(CChar(bitPattern: UInt8(ascii: "/"))) }
-    unsafe path.append(contentsOf: UnsafeBufferPointer(start: name, count: strlen(name)))
-    return path
-  }
-
-  deinit {
-    close(descriptor)
-    work.finishDirectory()
-  }
-}
-
 /// What one `getdents64` returned, and a `struct stat` for each entry: the memory that the submitted
 /// calls point to until they have completed.
 @safe final class Batch {
@@ -75,11 +49,11 @@ final class Directory {
     return unsafe (Unmanaged<Batch>.fromOpaque(pointer).takeUnretainedValue(), Int(completion.cookie & 0xffff))
   }
 
-  /// Counts entry `index`; returns its path if it is a directory, which is counted when it is walked.
-  func count(_ index: Int, result: Int64, into tally: inout Tally) -> [CChar]? {
+  /// Counts entry `index`; returns where it is if it is a directory, which is counted when it is walked.
+  func count(_ index: Int, result: Int64, into tally: inout Tally) -> Place? {
     uncounted -= 1
     guard result == 0 else {
-      unsafe warn("cannot read the status of \(text(directory!.path(of: names[index]))): \(message(Int32(-result)))")
+      unsafe warn("cannot read the status of \(directory!.entry(names[index]).text): \(message(Int32(-result)))")
       tally.errors += 1
       return nil
     }
@@ -89,7 +63,7 @@ final class Directory {
       tally.files += 1
       tally.bytes += Int(status.st_size)
     case S_IFDIR:
-      return unsafe directory!.path(of: names[index])
+      return unsafe directory!.entry(names[index])
     default:
       tally.others += 1
     }
@@ -98,8 +72,6 @@ final class Directory {
 
   var isCounted: Bool { uncounted == 0 }
 }
-
-func text(_ path: [CChar]) -> String { String(decoding: path.map(UInt8.init(bitPattern:)), as: UTF8.self) }
 
 func message(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 

@@ -44,7 +44,7 @@ struct TreeWalk: ParsableCommand {
 
   /// Prints what one walk has found; returns how much could not be read.
   private func walkOnce() throws -> Int {
-    let work = WorkList(top: Array(directory.utf8CString.dropLast()), usesHelpers: helpers)
+    let work = WorkList(top: Array(directory.utf8CString), usesHelpers: helpers)
     let threads = (0..<(tasks ?? processors())).compactMap { _ in start(work) }
     guard !threads.isEmpty else { throw ValidationError("cannot start a thread") }
     for thread in threads { pthread_join(thread, nil) }

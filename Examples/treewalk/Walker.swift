@@ -16,51 +16,44 @@ struct Walker {
 
   func run() {
     var tally = Tally()
-    while let path = nextDirectory(&tally) { walk(path, &tally) }
+    while let place = nextDirectory(&tally) { walk(place, &tally) }
     work.add(tally)
   }
 
-  private func nextDirectory(_ tally: inout Tally) -> [CChar]? {
+  private func nextDirectory(_ tally: inout Tally) -> Place? {
     while true {
       // What has completed may hold the last entries of a directory, and nobody else may be there
       // to count them.
       collect(minimum: 0, &tally)
       let idle = Asys.pendingCalls == 0
       switch work.next(for: idle ? WakeTarget.current : nil) {
-      case .directory(let path): return path
+      case .directory(let place): return place
       case .end: return nil
       case .wait: if idle { try? Fibril.block() } else { collect(minimum: 1, &tally) }
       }
     }
   }
 
-  private func walk(_ path: [CChar], _ tally: inout Tally) {
-    let descriptor: Int
+  private func walk(_ place: Place, _ tally: inout Tally) {
+    let descriptor: Int32
     do {
-      descriptor = unsafe try (path + [0]).withUnsafeBufferPointer { name throws(SystemCallError) in
-        unsafe try Asys.call(
-          .openat(AT_FDCWD, name.baseAddress!, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
-      }
+      descriptor = try place.open()
     } catch {
-      warn("cannot open \(text(path)): \(message(error.code))")
+      warn("cannot open \(place.text): \(message(error.code))")
       tally.errors += 1
       if error.code != ENOENT, error.code != ENOTDIR { tally.directories += 1 }
       return work.finishDirectory()
     }
-    let directory = Directory(path: path, descriptor: Int32(descriptor), work: work)
+    let directory = Directory(place, descriptor: descriptor, work: work)
     do {
       try list(directory, &tally)
     } catch {
-      warn("cannot list \(text(path)): \(message(error.code))")
+      warn("cannot list \(place.text): \(message(error.code))")
       tally.errors += 1
     }
   }
 
   private func list(_ directory: Directory, _ tally: inout Tally) throws(SystemCallError) {
-    var status = stat()
-    _ = unsafe try withUnsafeMutableBytes(of: &status) { bytes throws(SystemCallError) in
-      unsafe try Asys.call(.fstat(directory.descriptor, into: bytes.baseAddress!))
-    }
     tally.directories += 1
     while true {
       let batch = pool.take()
@@ -95,10 +88,10 @@ struct Walker {
   private func collect(minimum: Int, _ tally: inout Tally) {
     var completions: [Completion] = []
     _ = try? Asys.awaitCompletions(minimum: minimum, into: &completions)
-    var found: [[CChar]] = []
+    var found: [Place] = []
     for completion in completions {
       let (batch, index) = Batch.find(completion)
-      if let path = batch.count(index, result: completion.result, into: &tally) { found.append(path) }
+      if let place = batch.count(index, result: completion.result, into: &tally) { found.append(place) }
       if batch.isCounted {
         // Its directory may be finished with this: what it led to must be listed before.
         work.add(found)

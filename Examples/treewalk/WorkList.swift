@@ -6,7 +6,7 @@ import Glibc
 /// The mutex is a thread's own, not a fibril's, so nothing may block while it is held.
 @safe final class WorkList: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private var directories: [[CChar]]
+  private var directories: [Place]
   /// Directories that are listed here or not wholly counted yet.
   private var unfinished = 1
   /// Fibrils with nothing to do.
@@ -14,11 +14,12 @@ import Glibc
   private var sum = Tally()
   let usesHelpers: Bool
 
+  /// `top` ends with NUL.
   init(top: [CChar], usesHelpers: Bool) {
     self.usesHelpers = usesHelpers
     unsafe mutex = .allocate(capacity: 1)
     unsafe pthread_mutex_init(mutex, nil)
-    directories = [top]
+    directories = [Place(top: top)]
   }
 
   deinit {
@@ -33,7 +34,7 @@ import Glibc
   }
 
   enum Next {
-    case directory([CChar])
+    case directory(Place)
     case wait
     case end
   }
@@ -48,7 +49,7 @@ import Glibc
     }
   }
 
-  func add(_ found: [[CChar]]) {
+  func add(_ found: [Place]) {
     guard !found.isEmpty else { return }
     let woken = locked {
       directories.append(contentsOf: found)

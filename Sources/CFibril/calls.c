@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/openat2.h>
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -100,4 +101,12 @@ bool fibril_mask_without(int signal, int64_t number, uint64_t arguments[6], stru
 	default:
 		return false;
 	}
+}
+
+int64_t fibril_open_cached(uint64_t directory, uint64_t path, uint64_t flags, uint64_t mode)
+{
+	struct open_how how = {
+		.flags = (uint32_t)flags, .mode = flags & O_CREAT ? mode : 0, .resolve = RESOLVE_CACHED};
+
+	return fibril_system_call(SYS_openat2, directory, path, (uint64_t)&how, sizeof how, 0, 0);
 }

@@ -72,6 +72,13 @@ int64_t fibril_check_time(uint64_t address) __attribute__((visibility("hidden"))
 /* For a sleep that was interrupted after `elapsed` ns: what is left of the time at `asked`, if `left` is not 0. */
 void fibril_tell_time_left(uint64_t asked, uint64_t left, uint64_t elapsed) __attribute__((visibility("hidden")));
 
+/*
+ * openat as long as it finds all it looks up in memory: -EAGAIN if it does not, -EINVAL for what openat2
+ * does not take, -ENOSYS before Linux 5.12.
+ */
+int64_t fibril_open_cached(uint64_t directory, uint64_t path, uint64_t flags, uint64_t mode)
+	__attribute__((visibility("hidden")));
+
 /* From now until deadline (CLOCK_MONOTONIC, ns), at least 0. */
 static inline struct timespec fibril_time_left(uint64_t deadline)
 {

@@ -18,13 +18,16 @@ extension InlineCalls {
   func attempt(_ call: SystemCall) -> Attempt {
     let (descriptor, address, bytes, flags, _, _) = call.arguments
     switch call.number.rawValue {
+    case SYS_read where attempts.isSocket(descriptor): return readSocket(call)
     case SYS_read: return read(descriptor, address, bytes, position: nil)
     case SYS_pread64 where Int64(bitPattern: flags) >= 0: return read(descriptor, address, bytes, position: flags)
+    case SYS_write where attempts.isSocket(descriptor): return writeSocket(call)
     case SYS_write: return write(descriptor, address, bytes, position: nil)
     case SYS_pwrite64 where Int64(bitPattern: flags) >= 0: return write(descriptor, address, bytes, position: flags)
     case SYS_recvfrom where flags & Flags.waitsForAll == 0: return receive(call, flags: \.3)
     case SYS_recvmsg where bytes & Flags.waitsForAll == 0: return receive(call, flags: \.2)
     case SYS_sendto: return send(call)
+    case SYS_openat where RingOperation.opensDirectory(call): return open(call)
     default: return .untried
     }
   }
@@ -47,7 +50,11 @@ extension InlineCalls {
       if done == 0 {
         if let attempt = judge(result, descriptor, since: before) { return attempt }
         // At the end of what is in memory a file's read ends early, where the bare one goes on.
-        guard result < Int64(bytes), result > 0, fibril_is_file(descriptor) else { return .done(result) }
+        guard result < Int64(bytes), result > 0 else { return .done(result) }
+        guard fibril_is_file(descriptor) else {
+          attempts.noteMayBeSocket(descriptor)
+          return .done(result)
+        }
       } else if result == 0 {
         return .done(done)  // the file's end
       } else if result < 0 {
@@ -65,6 +72,28 @@ extension InlineCalls {
     if let attempt = judge(result, descriptor, since: before) { return attempt }
     guard result < Int64(bytes), result > 0, !Self.refusesToWait(descriptor) else { return .done(result) }
     return .waits(result)
+  }
+
+  // To read from a socket is to receive without flags, and to write is to send. That does not ask what
+  // kind of file it is, and says so if it is no socket any more.
+
+  private func readSocket(_ call: SystemCall) -> Attempt {
+    let (descriptor, address, bytes, _, _, _) = call.arguments
+    let attempt = receive(SystemCall(.recvfrom, descriptor, address, bytes), flags: \.3)
+    return isNoSocket(attempt, descriptor) ? read(descriptor, address, bytes, position: nil) : attempt
+  }
+
+  private func writeSocket(_ call: SystemCall) -> Attempt {
+    let (descriptor, address, bytes, _, _, _) = call.arguments
+    let attempt = send(SystemCall(.sendto, descriptor, address, bytes))
+    return isNoSocket(attempt, descriptor) ? write(descriptor, address, bytes, position: nil) : attempt
+  }
+
+  @inline(__always)
+  private func isNoSocket(_ attempt: Attempt, _ descriptor: UInt64) -> Bool {
+    guard case .done(-Int64(ENOTSOCK)) = attempt else { return false }
+    attempts.noteIsNoSocket(descriptor)
+    return true
   }
 
   private func receive(
@@ -94,6 +123,17 @@ extension InlineCalls {
       return .done(result)
     }
     return .waits(result)
+  }
+
+  /// What is not in memory is for the ring to wait for.
+  private func open(_ call: SystemCall) -> Attempt {
+    guard !hangingMounts.areThere else { return .untried }
+    let (directory, path, flags, mode, _, _) = call.arguments
+    let result = fibril_open_cached(directory, path, flags, mode)
+    switch -result {
+    case Int64(EAGAIN), Int64(EINVAL), Int64(ENOSYS): return .untried
+    default: return .done(result)
+    }
   }
 
   /// What to make of an attempt that did not transfer anything; nil: it is to be taken as it is.
@@ -131,7 +171,8 @@ extension InlineCalls {
 /// What became of the last attempts, by descriptor. Only hints: descriptors are used again, and several
 /// share a place.
 @safe struct AttemptHints {
-  /// In each byte how many calls are not tried; behind them, how many failed in a row, likewise.
+  /// In each byte how many calls are not tried; behind them, how many failed in a row, and whether it may
+  /// be a socket, likewise.
   private let bytes: UnsafeMutablePointer<UInt8>
 
   private static let places = 1024
@@ -140,8 +181,8 @@ extension InlineCalls {
   private static let skipsAfterRefusal: UInt8 = 255
 
   init() {
-    unsafe bytes = .allocate(capacity: 2 * Self.places)
-    unsafe bytes.initialize(repeating: 0, count: 2 * Self.places)
+    unsafe bytes = .allocate(capacity: 3 * Self.places)
+    unsafe bytes.initialize(repeating: 0, count: 3 * Self.places)
   }
 
   func deallocate() { unsafe bytes.deallocate() }
@@ -155,6 +196,17 @@ extension InlineCalls {
     unsafe bytes[place(descriptor)] -= 1
     return false
   }
+
+  @inline(__always)
+  func isSocket(_ descriptor: UInt64) -> Bool { unsafe bytes[2 * Self.places + place(descriptor)] == 1 }
+
+  /// It is no file. If it turned out to be no socket either, that is tried again after as many calls.
+  func noteMayBeSocket(_ descriptor: UInt64) {
+    let kind = unsafe bytes + 2 * Self.places + place(descriptor)
+    unsafe kind.pointee = unsafe kind.pointee == 0 ? 1 : kind.pointee - 1
+  }
+
+  func noteIsNoSocket(_ descriptor: UInt64) { unsafe bytes[2 * Self.places + place(descriptor)] = .max }
 
   @inline(__always)
   func noteSuccess(_ descriptor: UInt64) { unsafe bytes[Self.places + place(descriptor)] = 0 }

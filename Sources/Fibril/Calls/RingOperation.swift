@@ -107,6 +107,16 @@ struct RingOperation {
     }
   }
 
+  /// Whether nothing but a directory is opened, or nothing at all (`O_PATH`), and nothing made: no party
+  /// besides a file system has a say in that. `O_TMPFILE` has the bit of `O_DIRECTORY` too.
+  static func opensDirectory(_ call: SystemCall) -> Bool {
+    let flags = Int32(truncatingIfNeeded: call.arguments.2)
+    return flags & (O_DIRECTORY | pathOnly) != 0 && flags & (O_CREAT | temporaryFile) == 0
+  }
+
+  /// Of `O_TMPFILE`, without the bit of `O_DIRECTORY`; the same on every architecture.
+  private static let temporaryFile: Int32 = 0o20_000_000
+
   /// Whether the flags of an open say that it waits for no other party, whatever is opened.
   static func opensAtOnce(_ call: SystemCall) -> Bool {
     Int32(truncatingIfNeeded: call.arguments.2) & (O_DIRECTORY | pathOnly | O_NONBLOCK) != 0
