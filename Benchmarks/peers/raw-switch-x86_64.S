@@ -10,7 +10,8 @@ raw_switch:
 	popq	%rax
 	.cfi_adjust_cfa_offset -8
 	SAVE_CONTEXT
-	CONTINUE_CONTEXT
+	RESTORE_CONTEXT
+	jmpq	*%rax
 	.cfi_endproc
 	.size	raw_switch, . - raw_switch
 

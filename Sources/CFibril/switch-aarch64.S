@@ -4,7 +4,7 @@
 
 /*
  * void fibril_context_switch(uint64_t *save_sp /x0/, uint64_t next_sp /x1/, uint64_t left /x2/,
- *                            int error /w3/)
+ *                            int *error /x3/)
  *
  * Goes on at the pc that lies at next_sp, with left in x2 and the FPCR of the side that is left in x3. What lies at a saved
  * stack pointer, lowest address first (FIBRIL_CONTEXT_AARCH64):
@@ -33,6 +33,7 @@ fibril_context_switch:
 	stp	d10, d11, [sp, #112]
 	stp	d12, d13, [sp, #128]
 	stp	d14, d15, [sp, #144]
+	ldr	w3, [x3]
 	stp	x30, x3, [sp, #160]
 	.cfi_rel_offset x30, 160
 	mrs	x3, fpcr

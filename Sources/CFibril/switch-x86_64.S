@@ -5,11 +5,11 @@
 
 /*
  * void fibril_context_switch(uint64_t *save_sp /rdi/, uint64_t next_sp /rsi/, uint64_t left /rdx/,
- *                            int error /ecx/)
+ *                            int *error /rcx/)
  *
  * Saves what a callee must preserve on the running stack, stores the stack pointer to *save_sp,
- * takes next_sp and goes on at the pc that lies there, with left in rdx, and MXCSR and the x87 control
- * word as the side that is left had them in r8 and r9. What lies at a saved stack pointer, lowest
+ * takes next_sp and goes on at the pc that lies there, with left in rdx, the address of errno in rcx, and MXCSR
+ * and the x87 control word as the side that is left had them in r8 and r9. What lies at a saved stack pointer, lowest
  * address first (enum fibril_context, FIBRIL_CONTEXT_X86_64):
  *
  *     sp -> | pc | r15 | r14 | r13 | r12 | rbx | rbp | error | mxcsr, x87 | return address ...
@@ -29,14 +29,19 @@ fibril_context_switch:
 	.cfi_adjust_cfa_offset 8
 	stmxcsr	(%rsp)
 	fnstcw	4(%rsp)
-	pushq	%rcx
+	movl	(%rcx), %eax
+	pushq	%rax
 	.cfi_adjust_cfa_offset 8
 	movl	8(%rsp), %r8d
 	movzwl	12(%rsp), %r9d
 	leaq	.Lresume(%rip), %rax
 	SAVE_CONTEXT
 .Lcontinue:
-	CONTINUE_CONTEXT
+	RESTORE_CONTEXT
+	/* Nearly always it goes on below: a branch that is not taken costs less than a jump through a register. */
+	leaq	.Lresume(%rip), %rdi
+	cmpq	%rdi, %rax
+	jne	.Lfresh
 	/*
 	 * Where a parked fibril goes on: its errno, how its floating-point arithmetic rounds, and what
 	 * fibril_note_left does (here, because a frame for it would cost as much as the rest), then back to
@@ -45,9 +50,7 @@ fibril_context_switch:
 .Lresume:
 	popq	%rdi
 	.cfi_adjust_cfa_offset -8
-	movq	fibril_thread_error@gottpoff(%rip), %rax
-	movq	%fs:(%rax), %rax
-	movl	%edi, (%rax)
+	movl	%edi, (%rcx)
 	/* All but MXCSR's sticky flags. */
 	xorl	(%rsp), %r8d
 	andl	$0xffffffc0, %r8d
@@ -71,6 +74,8 @@ fibril_context_switch:
 	movq	%rdx, %rdi
 	jmpq	*fibril_bury(%rip)
 	.cfi_adjust_cfa_offset 8
+.Lfresh:
+	jmpq	*%rax
 .Lfloat_control_differs:
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
@@ -109,6 +114,8 @@ fibril_context_start:
 	movq	%rdx, %r9
 	shrq	$32, %r9
 	movq	%r13, %rdx
+	movq	fibril_thread_error@gottpoff(%rip), %rcx
+	movq	%fs:(%rcx), %rcx
 	jmp	.Lcontinue
 .Ltell_tools:
 	movq	%rax, %r14

@@ -97,11 +97,13 @@ BARE void fibril_tools_begin(void)
 	arrive(NULL);
 }
 
-BARE void fibril_tools_switch(uint64_t *save_sp, uint64_t next_sp, uint64_t left, int error)
+BARE void fibril_tools_switch(uint64_t *save_sp, uint64_t next_sp, uint64_t left, int *error)
 {
 	void *kept = NULL;
+	int value = *error;
 
 	fibril_tools_leave(&kept);
+	*error = value;
 	fibril_context_switch(save_sp, next_sp, left, error);
 	arrive(kept);
 }

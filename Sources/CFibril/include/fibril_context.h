@@ -9,12 +9,12 @@
 #include "fibril_table.h"
 
 /*
- * Saves the callee-saved registers on the running stack, with errno and how floating-point arithmetic
+ * Saves the callee-saved registers on the running stack, with errno, whose address is error, and how floating-point arithmetic
  * rounds and traps, and its stack pointer to *save_sp; continues what next_sp was saved from, to which
  * left is handed over: the entry of the fibril that is left, or what stands for one. Returns when
  * something switches back, with the other one noted as left.
  */
-void fibril_context_switch(uint64_t *save_sp, uint64_t next_sp, uint64_t left, int error)
+void fibril_context_switch(uint64_t *save_sp, uint64_t next_sp, uint64_t left, int *error)
 	__attribute__((visibility("hidden")));
 
 extern void fibril_context_start(void) __attribute__((visibility("hidden")));

@@ -28,7 +28,7 @@ void fibril_tools_start_task(struct fibril_task_slot *slot, uint64_t idle_low, u
 void fibril_tools_stop_task(void) __attribute__((visibility("hidden")));
 
 /* fibril_context_switch to what the slot says that runs. */
-void fibril_tools_switch(uint64_t *save_sp, uint64_t next_sp, uint64_t left, int error)
+void fibril_tools_switch(uint64_t *save_sp, uint64_t next_sp, uint64_t left, int *error)
 	__attribute__((visibility("hidden")));
 
 /* The first thing on a new stack. */

@@ -9,6 +9,7 @@ internal import CFibrilContract
 
 extension TaskRef {
   /// Lets every runnable fibril run before this one goes on; no switch if there is none.
+  @inline(__always)
   func yield() {
     if _slowPath(somethingIsDue()) { return yieldAfterHarvest() }
     guard _fastPath(!pointee.runQueue.isEmpty) else { return }
@@ -87,18 +88,19 @@ extension TaskRef {
   func resume(_ next: EntryRef) {
     pointee.slot.pointee.runnable &-= 1
     pointee.slot.pointee.counts.resumes &+= 1
-    announce(next, nextNumber)
+    announce(next, nextNumber, in: pointee.slot)
     unsafe fibril_emit_switch(pointee.buffer, pointee.id, 0, next.pointee.id, 0)
     let switchStacks = unsafe fibril_tools_active() ? fibril_tools_switch : fibril_context_switch
     // The core stays where it is.
     let idle = unsafe withUnsafeMutablePointer(to: &pointer.pointee.idleEntry) { UInt64(UInt(bitPattern: $0)) }
-    unsafe switchStacks(&pointer.pointee.idleStackPointer, next.pointee.stack_pointer, idle, 0)
+    unsafe switchStacks(&pointer.pointee.idleStackPointer, next.pointee.stack_pointer, idle, pointee.perCall.error)
   }
 
   @inline(__always)
   private func noteChange(to next: EntryRef, _ number: UInt64) {
-    pointee.slot.pointee.counts.switches &+= 1
-    announce(next, number)
+    let slot = pointee.slot
+    slot.pointee.counts.switches &+= 1
+    announce(next, number, in: slot)
   }
 
   @inline(__always)
@@ -111,13 +113,12 @@ extension TaskRef {
   /// Notes that `next` is about to run. Its sequence stays odd until its context is saved again
   /// (`fibril_note_left`).
   @inline(__always)
-  private func announce(_ next: EntryRef, _ number: UInt64) {
+  private func announce(_ next: EntryRef, _ number: UInt64, in slot: SlotRef) {
     next.pointee.sequence &+= 1
     fibril_store_barrier()
     next.pointee.state = FibrilStateNumber.running
     next.pointee.next_number = number
     pointee.running = next
-    let slot = pointee.slot
     slot.pointee.running = next.pointee.id
     slot.pointee.running_entry = next.bits
   }
@@ -144,7 +145,7 @@ extension TaskRef {
     unsafe fibril_per_call_save(&pointer.pointee.perCall, &saved)
     if fibril_tools_active() {
       unsafe fibril_tools_switch(
-        stackPointerField(of: previous), stackPointer, previous.bits, pointee.perCall.error.pointee)
+        stackPointerField(of: previous), stackPointer, previous.bits, pointee.perCall.error)
     } else {
       switchStacksBare(from: previous, to: stackPointer)
     }
@@ -154,7 +155,7 @@ extension TaskRef {
   @inline(__always)
   private func switchStacksBare(from previous: EntryRef, to stackPointer: UInt64) {
     unsafe fibril_context_switch(
-      stackPointerField(of: previous), stackPointer, previous.bits, pointee.perCall.error.pointee)
+      stackPointerField(of: previous), stackPointer, previous.bits, pointee.perCall.error)
   }
 
   @inline(__always)
