@@ -190,8 +190,11 @@ extension TaskSnapshot {
     counts.sleeps = slot.counts.sleeps
     counts.resumes = slot.counts.resumes
     counts.teardowns = slot.counts.teardowns
+    counts.inlineStalls = slot.counts.inline_stalls
     self.init(
       task: slot.task, threadID: slot.tid, running: slot.running, root: slot.root, runnable: slot.runnable,
       nextNumber: nextNumber, counts: counts)
+    helpers = slot.helpers
+    helperQueue = slot.helper_queue
   }
 }

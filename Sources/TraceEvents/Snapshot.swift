@@ -31,6 +31,9 @@ public struct TaskSnapshot: Equatable, Sendable {
   public var runnable: UInt64
   public var nextNumber: UInt64
   public var counts: EventCounts
+  /// Threads that make calls for the task, and calls that wait for one of them.
+  public var helpers: UInt64 = 0
+  public var helperQueue: UInt64 = 0
 
   public init(
     task: UInt64, threadID: UInt32, running: UInt64, root: UInt64, runnable: UInt64, nextNumber: UInt64,
@@ -58,6 +61,8 @@ public struct EventCounts: Equatable, Sendable {
   /// From 0 to a fibril.
   public var resumes: UInt64 = 0
   public var teardowns: UInt64 = 0
+  /// Calls made in turn that held up their task.
+  public var inlineStalls: UInt64 = 0
 
   public init() {}
 }

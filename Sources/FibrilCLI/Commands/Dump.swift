@@ -17,6 +17,7 @@ struct Dump: ParsableCommand {
         state   R runs or could run, S is blocked, Z has ended and waits to be joined
         stack   bytes of its stack that were never used
         age     time since it blocked or was woken; - if it has done neither
+        stalls  calls made on the task's own thread that held it up
         ?       in front of a function: found by searching the stack, it may be wrong
 
       EXAMPLES:

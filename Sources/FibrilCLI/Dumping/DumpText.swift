@@ -72,6 +72,9 @@ struct DumpText {
       text.append(decimal: UInt64(sizes[task.task] ?? 0))
       text.append(" runnable:")
       text.append(decimal: task.runnable)
+      if task.helpers > 0 { appendField(" helpers:", task.helpers, to: &text) }
+      if task.helperQueue > 0 { appendField(" waiting for a helper:", task.helperQueue, to: &text) }
+      if task.counts.inlineStalls > 0 { appendField(" stalls:", task.counts.inlineStalls, to: &text) }
       if task.running == 0 {
         text.append("  asleep until a fibril wakes\n")
       } else {
@@ -85,6 +88,11 @@ struct DumpText {
       text.append(own: problem)
       text.append(")\n")
     }
+  }
+
+  private func appendField(_ name: StaticString, _ value: UInt64, to text: inout ByteText) {
+    text.append(name)
+    text.append(decimal: value)
   }
 
   private static let states: [(FibrilState, StaticString)] = [
