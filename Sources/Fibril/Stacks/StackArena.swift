@@ -4,12 +4,13 @@ internal import Glibc
 /// The stacks of one task: cut from slabs, kept by size, handed out again last in, first out, so that
 /// a new fibril starts on memory that is warm.
 @safe struct StackArena {
-  /// The free stacks of one size. The warm ones keep their memory: the first one, and how many there are;
+  /// The free stacks of one size. The warm ones keep their memory: the first one, and how many more may be;
   /// where a stack's first frame begins lies the address of the next. The cold ones have never been
   /// touched, or were given back to the system.
   private struct Free {
     var warm: UInt64 = 0
-    var warmCount = 0
+    /// How many more may stay warm.
+    var warmRoom: Int
     var cold: [UInt64] = []
   }
 
@@ -33,7 +34,10 @@ internal import Glibc
 
   init() {
     unsafe free = .allocate(capacity: StackArena.orders)
-    unsafe free.initialize(repeating: Free(), count: StackArena.orders)
+    for order in 0..<StackArena.orders {
+      unsafe (free + order).initialize(
+        to: Free(warmRoom: max(StackArena.leastWarm, StackArena.warmBytes >> order)))
+    }
   }
 
   /// The arena must not be used after it.
@@ -52,28 +56,28 @@ internal import Glibc
     guard bytes <= StackArena.mostBytes else {
       throw FibrilError(action: "map a stack of \(bytes) bytes (at most \(StackArena.mostBytes))", code: ENOMEM)
     }
-    let order = Int.bitWidth - (max(bytes, StackArena.leastBytes) + pageBytes - 1).leadingZeroBitCount
+    // No overflow: both are far from it.
+    let order = Int.bitWidth &- (max(bytes, StackArena.leastBytes) &+ pageBytes &- 1).leadingZeroBitCount
     let free = unsafe free + order
     guard unsafe free.pointee.warm != 0 else { return try takeCold(order) }
     let stack = stack(order, endingAt: unsafe free.pointee.warm)
     unsafe free.pointee.warm = stack.link.pointee
-    unsafe free.pointee.warmCount &-= 1
+    unsafe free.pointee.warmRoom &+= 1
     return stack
   }
 
   func giveBack(_ stack: Stack) {
-    let order = Int(stack.high - stack.low + UInt64(pageBytes)).trailingZeroBitCount
+    let order = Int(truncatingIfNeeded: stack.high &- stack.low &+ UInt64(truncatingIfNeeded: pageBytes))
+      .trailingZeroBitCount
     let free = unsafe free + order
-    guard unsafe free.pointee.warmCount < max(StackArena.leastWarm, StackArena.warmBytes >> order) else {
-      return giveBackCold(stack, order)
-    }
+    guard unsafe free.pointee.warmRoom > 0 else { return giveBackCold(stack, order) }
     unsafe stack.link.pointee = free.pointee.warm
     unsafe free.pointee.warm = stack.high
-    unsafe free.pointee.warmCount &+= 1
+    unsafe free.pointee.warmRoom &-= 1
   }
 
   private func stack(_ order: Int, endingAt high: UInt64) -> Stack {
-    Stack(low: high &- UInt64((1 << order) &- pageBytes), high: high)
+    Stack(low: high &- UInt64(truncatingIfNeeded: (1 &<< order) &- pageBytes), high: high)
   }
 
   @inline(never)
