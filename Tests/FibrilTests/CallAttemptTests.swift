@@ -45,6 +45,53 @@ import Testing
     #expect(isWhole)
   }
 
+  /// A connection on which reads have waited: they are put off until nothing else can run. What comes
+  /// meanwhile is read; a cancellation and a deadline that come meanwhile end them.
+  @Test(arguments: Way.allCases) func readsThatArePutOffLoseNothing(_ way: Way) throws {
+    final class Log { var received = 0; var codes: [CInt] = [] }
+    let (received, codes, counts) = try onTask(way.options) { task in
+      var ends: [CInt] = [0, 0]
+      precondition(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+      defer { for end in ends { close(end) } }
+      let (here, there) = (ends[0], ends[1])
+      let log = Log()
+      let read = { (end: CInt, deadline: Deadline) throws(SystemCallError) -> Int in
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 8, alignment: 8)
+        defer { unsafe buffer.deallocate() }
+        return unsafe try Asys.call(.read(end, into: buffer), deadline: deadline)
+      }
+      let write = { (end: CInt) in
+        let byte: [UInt8] = [7]
+        _ = unsafe byte.withUnsafeBytes { unsafe try? Asys.call(.write(end, from: $0)) }
+      }
+      for (mine, begins) in [(here, true), (there, false)] {
+        try task.spawn {
+          if begins { write(mine) }
+          for _ in 0..<500 {
+            log.received += (try? read(mine, .never)) ?? 0
+            write(mine)
+          }
+        }
+      }
+      task.joinAll()
+      log.received += try read(there, .never)
+      for reads in 0..<40 {
+        let fibril = try task.spawn {
+          let deadline = reads % 2 == 0 ? Deadline.after(.milliseconds(1)) : .never
+          let code = thrown { () throws(SystemCallError) in _ = try read(here, deadline) }?.code ?? 0
+          log.codes.append(code)
+        }
+        Fibril.yield()
+        if reads % 2 == 1 { fibril.cancel() }
+        try fibril.join()
+      }
+      return (log.received, log.codes, task.counts)
+    }
+    #expect(received == 1001)
+    #expect(codes == (0..<40).map { $0 % 2 == 0 ? ETIMEDOUT : EINTR })
+    #expect(counts.blocks == counts.wakes)
+  }
+
   /// Each read takes one datagram, however much room there is.
   @Test(arguments: Way.allCases) func datagramsStayApart(_ way: Way) throws {
     let counts = try onTask(way.options) { _ in

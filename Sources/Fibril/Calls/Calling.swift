@@ -17,7 +17,7 @@ extension TaskRef {
       complete(id, cookie: call.cookie, result: result)
       // A vector of them takes as long as many switches, and others' calls have completed meanwhile.
       pointee.switchesUntilHarvest -= 1
-    case .pends(let plan, let done, let end):
+    case .pends(let route, let done, let end):
       let entry: EntryRef
       do throws(FibrilError) {
         entry = try makeEntry(flags: EntryFlag.call, call: call.number.rawValue, parent: parent)
@@ -38,10 +38,10 @@ extension TaskRef {
       unsafe fibril_emit_block(
         pointee.buffer, pointee.id, now, entry.pointee.id, FIBRIL_REASON_CALL.rawValue, UInt64(call.number.rawValue),
         end)
-      if plan == .timer {
+      if route == .timer {
         beginSleep(entry, end: end, until: end)
       } else {
-        start(call, done: done, in: entry, plan)
+        start(call, done: done, in: entry, route)
       }
     }
   }
@@ -50,10 +50,10 @@ extension TaskRef {
   /// (CLOCK_MONOTONIC in ns, 0: none) has passed. Returns -errno on failure: -EINTR too if the fibril is
   /// cancelled, -ETIMEDOUT at the deadline.
   func call(_ call: SystemCall, deadline: UInt64 = 0) -> Int64 {
-    let (plan, done, end): (CallClass, Int64, UInt64)
+    let (route, done, end): (Route, Int64, UInt64)
     switch begin(call) {
     case .done(let result): return result
-    case .pends(let chosen, let bytes, let time): (plan, done, end) = (chosen, bytes, time)
+    case .pends(let chosen, let bytes, let time): (route, done, end) = (chosen, bytes, time)
     }
     harvestIfDue()
     let fibril = pointee.running
@@ -62,10 +62,10 @@ extension TaskRef {
     fibril.pointee.call = call.number.rawValue
     fibril.pointee.result = done
     let limit = end != 0 && (deadline == 0 || end < deadline) ? end : deadline
-    if plan == .timer {
+    if route == .timer {
       beginSleep(fibril, end: end, until: limit)
     } else {
-      start(call, done: done, in: fibril, plan)
+      start(call, done: done, in: fibril, route)
       if pointee.ring != nil, pointee.ring!.isWorthSubmitting { pointee.ring!.submit(waitFor: 0) }
       if limit != 0 { arm(fibril, limit) }
     }
@@ -78,8 +78,8 @@ extension TaskRef {
   /// How a call has begun.
   private enum Beginning {
     case done(Int64)
-    /// It is for the ring or for a helper to go on, after so many bytes; or it is over at a time.
-    case pends(CallClass, Int64, end: UInt64 = 0)
+    /// It is for somebody else to go on, after so many bytes; or it is over at a time.
+    case pends(Route, Int64, end: UInt64 = 0)
   }
 
   @inline(__always)
@@ -111,7 +111,8 @@ extension TaskRef {
     switch pointee.inlineCalls.attempt(call) {
     case .done(let result): return .done(result)
     case .waits(let done): return .pends(.ring, done)
-    case .untried: break
+    case .later where pointee.ring != nil: return .pends(.later, 0)
+    case .untried, .later: break
     }
     guard pointee.ring != nil else { return .pends(.helper, 0) }
     if RingOperation.refusesToWait(call) { return .done(runInline(call)) }

@@ -10,8 +10,11 @@ extension InlineCalls {
     case done(Int64)
     /// So many bytes are done; for the rest there is nothing but to wait.
     case waits(Int64)
-    /// Not made: it has no such form, or it would be in vain.
+    /// Not made: it has no such form, or that would wait all the same.
     case untried
+    /// Not made, since the last ones of its descriptor would have waited: worth a try when nothing else can
+    /// run.
+    case later
   }
 
   /// Makes a call as far as it goes without waiting.
@@ -40,7 +43,8 @@ extension InlineCalls {
 
   private func read(_ descriptor: UInt64, _ address: UInt64, _ bytes: UInt64, position: UInt64?) -> Attempt {
     // Longer ones than the kernel transfers at once are cut short by it.
-    guard attempts.isWorthwhile(descriptor), bytes <= Int32.max else { return .untried }
+    guard bytes <= Int32.max else { return .untried }
+    guard attempts.isWorthwhile(descriptor) else { return attempts.hasWaited(descriptor) ? .later : .untried }
     var done: Int64 = 0
     let before = fibril_ticks()
     while true {
@@ -48,7 +52,7 @@ extension InlineCalls {
         Int64(SYS_preadv2), descriptor, address + UInt64(done), bytes - UInt64(done),
         position.map { $0 + UInt64(done) } ?? .max)
       if done == 0 {
-        if let attempt = judge(result, descriptor, since: before) { return attempt }
+        if let attempt = judge(result, descriptor, hint: descriptor, since: before) { return attempt }
         // At the end of what is in memory a file's read ends early, where the bare one goes on.
         guard result < Int64(bytes), result > 0 else { return .done(result) }
         guard fibril_is_file(descriptor) else {
@@ -66,10 +70,10 @@ extension InlineCalls {
   }
 
   private func write(_ descriptor: UInt64, _ address: UInt64, _ bytes: UInt64, position: UInt64?) -> Attempt {
-    guard attempts.isWorthwhile(descriptor), bytes <= Int32.max else { return .untried }
+    guard attempts.isWorthwhile(AttemptHints.writing(descriptor)), bytes <= Int32.max else { return .untried }
     let before = fibril_ticks()
     let result = fibril_transfer_without_waiting(Int64(SYS_pwritev2), descriptor, address, bytes, position ?? .max)
-    if let attempt = judge(result, descriptor, since: before) { return attempt }
+    if let attempt = judge(result, descriptor, hint: AttemptHints.writing(descriptor), since: before) { return attempt }
     guard result < Int64(bytes), result > 0, !Self.refusesToWait(descriptor) else { return .done(result) }
     return .waits(result)
   }
@@ -104,21 +108,24 @@ extension InlineCalls {
     guard call.arguments[keyPath: flags] & (Flags.doesNotWait | Flags.readsErrors) == 0 else {
       return .done(call.run())
     }
-    guard attempts.isWorthwhile(call.arguments.0) else { return .untried }
+    guard attempts.isWorthwhile(call.arguments.0) else {
+      return attempts.hasWaited(call.arguments.0) ? .later : .untried
+    }
     attempt.arguments[keyPath: flags] |= Flags.doesNotWait
     let before = fibril_ticks()
     let result = attempt.run()
-    return judge(result, call.arguments.0, since: before) ?? .done(result)
+    return judge(result, call.arguments.0, hint: call.arguments.0, since: before) ?? .done(result)
   }
 
   private func send(_ call: SystemCall) -> Attempt {
     guard call.arguments.3 & Flags.doesNotWait == 0 else { return .done(call.run()) }
     var attempt = call
-    guard attempts.isWorthwhile(call.arguments.0) else { return .untried }
+    let hint = AttemptHints.writing(call.arguments.0)
+    guard attempts.isWorthwhile(hint) else { return .untried }
     attempt.arguments.3 |= Flags.doesNotWait
     let before = fibril_ticks()
     let result = attempt.run()
-    if let attempt = judge(result, call.arguments.0, since: before) { return attempt }
+    if let attempt = judge(result, call.arguments.0, hint: hint, since: before) { return attempt }
     guard result < Int64(call.arguments.2), result > 0, !Self.refusesToWait(call.arguments.0) else {
       return .done(result)
     }
@@ -138,18 +145,19 @@ extension InlineCalls {
 
   /// What to make of an attempt that did not transfer anything; nil: it is to be taken as it is.
   @inline(__always)
-  private func judge(_ result: Int64, _ descriptor: UInt64, since before: UInt64) -> Attempt? {
+  private func judge(_ result: Int64, _ descriptor: UInt64, hint: UInt64, since before: UInt64) -> Attempt? {
     if result >= 0 {
-      attempts.noteSuccess(descriptor)
-      if fibril_ticks() &- before > directTicks { noteSlow(descriptor) }
+      attempts.noteSuccess(hint)
+      if fibril_ticks() &- before > directTicks { noteSlow(descriptor, hint) }
       return nil
     }
     switch -result {
     case Int64(EAGAIN):
-      attempts.noteFailure(descriptor)
-      return Self.refusesToWait(descriptor) ? .done(result) : .waits(0)
+      guard !Self.refusesToWait(descriptor) else { return .done(result) }
+      attempts.noteFailure(hint)
+      return .waits(0)
     case Int64(EOPNOTSUPP), Int64(EINVAL):
-      attempts.noteRefusal(descriptor)
+      attempts.noteRefusal(hint)
       return .untried
     default: return nil
     }
@@ -157,8 +165,8 @@ extension InlineCalls {
 
   /// With O_DIRECT it has waited for the device, whatever was asked for.
   @inline(never)
-  private func noteSlow(_ descriptor: UInt64) {
-    if fibril_waits_for_device(descriptor) { attempts.noteRefusal(descriptor) }
+  private func noteSlow(_ descriptor: UInt64, _ hint: UInt64) {
+    if fibril_waits_for_device(descriptor) { attempts.noteRefusal(hint) }
   }
 
   /// Whether the bare calls of a descriptor do not wait. A file's do, whatever its flags say.
@@ -176,6 +184,11 @@ extension InlineCalls {
   private let bytes: UnsafeMutablePointer<UInt8>
 
   private static let places = 1024
+
+  /// The place for what is written to a descriptor, which may go when there is nothing to be read.
+  @inline(__always)
+  static func writing(_ descriptor: UInt64) -> UInt64 { descriptor ^ UInt64(places / 2) }
+
   private static let mostFailures: UInt8 = 5
   /// So many calls go unseen after one that the file does not know, or for which it waited.
   private static let skipsAfterRefusal: UInt8 = 255
@@ -218,5 +231,20 @@ extension InlineCalls {
     unsafe bytes[place(descriptor)] = 1 << failures - 2
   }
 
-  func noteRefusal(_ descriptor: UInt64) { unsafe bytes[place(descriptor)] = Self.skipsAfterRefusal }
+  func noteRefusal(_ descriptor: UInt64) {
+    unsafe bytes[place(descriptor)] = Self.skipsAfterRefusal
+    unsafe bytes[Self.places + place(descriptor)] = 0
+  }
+
+  /// Whether the last attempts failed because there was nothing yet.
+  func hasWaited(_ descriptor: UInt64) -> Bool { unsafe bytes[Self.places + place(descriptor)] != 0 }
+
+  /// Has `body` make an attempt in any case, which says nothing about those at once.
+  func forced(_ descriptor: UInt64, _ body: () -> InlineCalls.Attempt) -> InlineCalls.Attempt {
+    let (skips, failures) = unsafe (bytes + place(descriptor), bytes + Self.places + place(descriptor))
+    let before = unsafe (skips.pointee, failures.pointee)
+    unsafe skips.pointee = 0
+    defer { if unsafe failures.pointee == 0 { unsafe (skips.pointee, failures.pointee) = before } }
+    return body()
+  }
 }

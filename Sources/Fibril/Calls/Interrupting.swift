@@ -22,7 +22,7 @@ extension TaskRef {
       return true
     }
     if entry.pointee.flags & EntryFlag.helper != 0 { return interruptHelper(entry) }
-    if pointee.outgoing.forRing.remove(entry) {
+    if pointee.outgoing.forRing.remove(entry) || pointee.outgoing.later.remove(entry) {
       finishInterrupted(entry)
     } else if !pointee.ring!.cancel(entry.bits) {
       pointee.outgoing.cancellations.append((entry, entry.pointee.id))
@@ -69,6 +69,7 @@ extension TaskRef {
     }
     // What the kernel has not got yet it can not cancel.
     while let entry = pointee.outgoing.forRing.popFirst() { finishInterrupted(entry) }
+    while let entry = pointee.outgoing.later.popFirst() { finishInterrupted(entry) }
     forEachPendingCall { entry in
       if entry.pointee.flags & EntryFlag.helper != 0 || entry.pointee.own & OwnFlag.sleeps != 0 {
         interruptCall(entry)

@@ -2,12 +2,22 @@ internal import CFibril
 internal import CFibrilContract
 internal import Glibc
 
+/// By whom a call that pends is made.
+enum Route {
+  case ring, helper, timer
+  /// By the task, when nothing else can run or it harvests; if that is in vain, by the ring.
+  case later
+}
+
 /// Calls of one task on their way to a helper or into the kernel, which takes none at the moment.
 struct OutgoingCalls {
   let interruptSignal: CInt
   /// For helpers, handed over at the end of a vector, or before the task sleeps or harvests.
   var forHelpers = EntryQueue()
   var forHelpersCount = 0
+  /// To be tried when nothing else can run: what they wait for may have come by then, and a call made in
+  /// turn costs half of one by the ring.
+  var later = EntryQueue()
   /// For the ring, as soon as the kernel takes more. Only while it is short of memory or of room for
   /// completions.
   var forRing = EntryQueue()
@@ -44,8 +54,9 @@ struct OutgoingCalls {
 extension TaskRef {
   /// Hands the call in `entry`, of which `done` bytes are done, to the kernel or to a helper. Who gets it
   /// goes to work with the next `startSubmitted`.
-  func start(_ call: SystemCall, done: Int64, in entry: EntryRef, _ plan: CallClass) {
-    if plan == .ring, pointee.ring != nil, let operation = RingOperation(call.advanced(by: done)) {
+  func start(_ call: SystemCall, done: Int64, in entry: EntryRef, _ route: Route) {
+    if route == .later { return pointee.outgoing.later.append(entry) }
+    if route == .ring, pointee.ring != nil, let operation = RingOperation(call.advanced(by: done)) {
       if !pointee.outgoing.forRing.isEmpty || !pointee.ring!.add(operation, userData: entry.bits) {
         pointee.outgoing.forRing.append(entry)
       }
@@ -77,6 +88,24 @@ extension TaskRef {
       pointee.slot.pointee.counts.inline_stalls += 1
       let done = entry.pointee.result
       finishCall(entry, result: SystemCall.total(done, SystemCall(of: entry).advanced(by: done).run()))
+    }
+  }
+
+  /// Makes the calls that were put off, as far as they go without waiting; the others go to the ring.
+  @inline(never)
+  func tryLater() {
+    var entries = pointee.outgoing.later
+    pointee.outgoing.later = EntryQueue()
+    while let entry = entries.popFirst() {
+      let call = SystemCall(of: entry)
+      let calls = pointee.inlineCalls
+      switch calls.attempts.forced(call.arguments.0, { calls.attempt(call) }) {
+      case .done(let result): finishCall(entry, result: result)
+      case .waits(let done):
+        entry.pointee.result = done
+        start(call, done: done, in: entry, .ring)
+      case .untried, .later: start(call, done: 0, in: entry, .ring)
+      }
     }
   }
 

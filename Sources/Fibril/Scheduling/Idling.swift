@@ -23,6 +23,7 @@ extension TaskRef {
   func sleepInKernel() {
     renewIfForked()
     if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
+    if !pointee.outgoing.later.isEmpty { tryLater() }
     guard pointee.slot.pointee.runnable == 0 else { return }
     lookForHelpersResults()
     unsafe fibril_emit_before_sleep(pointee.buffer)
@@ -64,6 +65,7 @@ extension TaskRef {
 
   private func harvestNow() {
     renewIfForked()
+    if !pointee.outgoing.later.isEmpty { tryLater() }
     if pointee.ring != nil, pointee.ring!.hasWork { pointee.ring!.submit(waitFor: 0) }
     if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
     if !pointee.signalWaiters.isEmpty { pollSignals(mayWait: false, until: 0) }
