@@ -35,6 +35,40 @@ private final class Unprotected: @unchecked Sendable {
 }
 
 @Suite struct SynchronizationTests {
+  /// Two fibrils that hand a permit to and fro leave the task never without a runnable one.
+  @Test(arguments: Way.allCases) func waitersDoNotStarveTheRest(_ way: Way) throws {
+    let (wasSeen, ran) = try onTask(way.options) { task in
+      final class Seen: @unchecked Sendable { var timer = false; var order = false; var isOver = false }
+      let seen = Seen()
+      let (there, back) = (FibrilSemaphore(permits: 0), FibrilSemaphore(permits: 0))
+      try task.spawn {
+        try! Fibril.sleep(for: .microseconds(100))
+        seen.timer = true
+      }
+      try task.spawn {
+        while !seen.isOver {
+          try! there.acquire()
+          back.release()
+        }
+      }
+      Fibril.yield()
+      try task.remote.spawn { seen.order = true }
+      var rounds = 0
+      while !seen.timer || !seen.order, rounds < 200_000 {
+        there.release()
+        try back.acquire()
+        rounds += 1
+      }
+      let result = (seen.timer, seen.order)
+      seen.isOver = true
+      there.release()
+      task.joinAll()
+      return result
+    }
+    #expect(wasSeen)
+    #expect(ran)
+  }
+
   @Test(arguments: Place.allCases) func aMutexLetsInOneAtATime(_ place: Place) throws {
     let mutex = FibrilMutex()
     let counter = Unprotected()

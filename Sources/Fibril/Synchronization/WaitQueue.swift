@@ -71,6 +71,8 @@ internal import Glibc
       return unsafe fibril_thread_wait(&waiter.pointee.granted, wait.deadline.nanoseconds) ? 0 : -Int64(ETIMEDOUT)
     }
     var code: Int64 = 0
+    // Fibrils that wake each other in turn must not keep the task from what happened meanwhile.
+    task.harvestIfDue()
     // Woken without a grant: by the unpark of an earlier wait, which had ended early all the same.
     while code == 0, unsafe fibril_atomic_load32(&waiter.pointee.granted) == 0 {
       task.pointee.running.pointee.owner = wait.owner
