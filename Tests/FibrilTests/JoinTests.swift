@@ -27,6 +27,36 @@ private func joinBriefly(_ fibril: consuming Fibril) -> WaitError? {
 }
 
 @Suite struct JoinTests {
+  /// A permit given at the moment of the deadline is had at once, and the wake that belongs to it comes when
+  /// the fibril waits for something else: for another fibril's end, or that of all.
+  @Test(arguments: [true, false]) func aLateWakeOfAnEarlierWaitEndsNoJoin(_ isForAll: Bool) throws {
+    let hasEnded = try onTask { task in
+      final class Flag { var hasEnded = false }
+      let flag = Flag()
+      let root = WakeTarget.current
+      let permit = FibrilSemaphore(permits: 0)
+      // As if another thread stood between its request and its push of the entry (`Mailbox.post`).
+      setPushing(root, true)
+      let giver = try TestThread {
+        while !permit.hasWaiters { sched_yield() }
+        permit.release()
+      }
+      while thrown({ () throws(WaitError) in try permit.acquire(until: .after(.milliseconds(20))) }) != nil {}
+      try giver.join()
+      let child = try task.spawn {
+        for _ in 0..<3 { Fibril.yield() }
+        flag.hasEnded = true
+      }
+      try task.spawn {
+        setPushing(root, false)
+        root.wake()
+      }
+      if isForAll { task.joinAll() } else { try child.join() }
+      return flag.hasEnded
+    }
+    #expect(hasEnded)
+  }
+
   enum Joiner: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case anotherTask, plainThread
     var testDescription: String { rawValue }

@@ -96,3 +96,10 @@ func thrown<Failure: Error>(_ body: () throws(Failure) -> Void) -> Failure? {
     return error
   }
 }
+
+/// Makes it look as if another thread were about to push the target's entry into its mailbox:
+/// `inbound_pending` of `struct fibril_entry`.
+func setPushing(_ target: WakeTarget, _ isPushing: Bool) {
+  let pending = unsafe UnsafeMutablePointer<UInt32>(bitPattern: UInt(target.words.entry) + 200)!
+  unsafe pending.pointee = isPushing ? 1 : 0
+}

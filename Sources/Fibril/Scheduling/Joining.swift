@@ -8,10 +8,14 @@ extension TaskRef {
   /// Waits for the end of a fibril of this task, whose entry stays until its release.
   func awaitEnd(_ entry: EntryRef, deadline: UInt64) -> Int64 {
     harvestIfDue()
-    guard entry.pointee.state != FibrilStateNumber.dead else { return 0 }
-    entry.pointee.waiters = pointee.running.bits
-    defer { entry.pointee.waiters = 0 }
-    return wait(reason: FIBRIL_REASON_JOIN, object: entry.pointee.id, deadline: deadline)
+    var code: Int64 = 0
+    // Woken before the end: by the unpark of an earlier wait (`WaitQueue.sleep`).
+    while code == 0, entry.pointee.state != FibrilStateNumber.dead {
+      entry.pointee.waiters = pointee.running.bits
+      code = wait(reason: FIBRIL_REASON_JOIN, object: entry.pointee.id, deadline: deadline)
+    }
+    entry.pointee.waiters = 0
+    return code
   }
 
   /// Nobody will join the fibril: its entry is freed when it ends, or now.
@@ -24,7 +28,8 @@ extension TaskRef {
   func joinAll() {
     harvestIfDue()
     while pointee.closures > 0 {
-      precondition(pointee.joiner == nil, "two fibrils wait for all fibrils of one task")
+      let isFree = pointee.joiner == nil || pointee.joiner == pointee.running
+      precondition(isFree, "two fibrils wait for all fibrils of one task")
       pointee.joiner = pointee.running
       waitUninterruptibly(reason: FIBRIL_REASON_JOIN, object: 0)
     }
