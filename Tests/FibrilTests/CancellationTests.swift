@@ -3,6 +3,41 @@ import Glibc
 import Testing
 
 @Suite struct CancellationTests {
+  /// What is there may be enough for who comes after the one that was cancelled.
+  @Test func aCancelledCollectorLetsTheNextOneHaveItsOwn() throws {
+    let (error, count) = try onTask { task in
+      let pipes = [TestPipe(), TestPipe()]
+      final class Log { var error: WaitError?; var count = 0 }
+      let log = Log()
+      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 2, alignment: 1)
+      for index in 0..<2 {
+        try unsafe Asys.submit(.read(pipes[index].reading, into: .init(rebasing: memory[index..<index + 1])))
+      }
+      let first = try task.spawn {
+        var done: [Completion] = []
+        log.error = thrown { () throws(WaitError) in try Asys.awaitCompletions(minimum: 2, into: &done) }
+      }
+      try task.spawn {
+        var done: [Completion] = []
+        log.count = (try? Asys.awaitCompletions(minimum: 1, into: &done)) ?? 0
+      }
+      Fibril.yield()
+      pipes[0].write("a")
+      while Asys.pendingCalls > 1 { try Fibril.sleep(for: .microseconds(100)) }
+      first.cancel()
+      // In each of them whoever can run does.
+      for _ in 0..<3 { try Fibril.sleep(for: .microseconds(1)) }
+      let count = log.count
+      pipes[1].write("b")
+      task.joinAll()
+      while Asys.pendingCalls > 0 { try Fibril.sleep(for: .microseconds(100)) }
+      unsafe memory.deallocate()
+      return (log.error, count)
+    }
+    #expect(error == .cancelled)
+    #expect(count == 1)
+  }
+
   /// Each way in which a fibril can wait, other than in a call.
   enum Wait: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case sleep, wakeTarget, mutex, semaphore, condition, send, receive, join

@@ -19,7 +19,11 @@ extension TaskRef {
         if unsafe waiter.pointee.queued == 0 { unsafe fibril_queue_append(&pointer.pointee.collectors, waiter) }
         code = wait(reason: FIBRIL_REASON_COMPLETIONS, object: 0, deadline: deadline)
       }
-      if unsafe waiter.pointee.queued != 0 { unsafe fibril_queue_remove(&pointer.pointee.collectors, waiter) }
+      if unsafe waiter.pointee.queued != 0 {
+        unsafe fibril_queue_remove(&pointer.pointee.collectors, waiter)
+        // What was too little for this one may be enough for the next in line.
+        wakeCollectors()
+      }
       return hasCompletions(wanted) ? 0 : code
     }
   }
