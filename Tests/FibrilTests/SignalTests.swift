@@ -3,6 +3,25 @@ import Glibc
 import Testing
 
 @Suite struct SignalTests {
+  /// Both come before either fibril runs again.
+  @Test(arguments: Way.allCases) func fibrilsThatWaitForTheSameSignalsGetOneEach(_ way: Way) throws {
+    let seen = try onTask(way.options) { task in
+      final class Shared {
+        let signals: FibrilSignals
+        var seen: [Int32] = []
+        init() throws { signals = try FibrilSignals([SIGUSR1, SIGUSR2]) }
+      }
+      let shared = try Shared()
+      for _ in 0..<2 { try task.spawn { shared.seen.append((try? shared.signals.next()) ?? -1) } }
+      Fibril.yield()
+      pthread_kill(pthread_self(), SIGUSR1)
+      pthread_kill(pthread_self(), SIGUSR2)
+      task.joinAll()
+      return shared.seen.sorted()
+    }
+    #expect(seen == [SIGUSR1, SIGUSR2])
+  }
+
   /// Sent to the thread itself, so that no other thread of the test runner can take them.
   @Test(arguments: Way.allCases) func aFibrilWaitsForSignals(_ way: Way) throws {
     let (seen, isBlockedAfter) = try onTask(way.options) { task in

@@ -13,11 +13,9 @@ internal import Glibc
 /// all its fibrils share them. The mask is the thread's, whichever fibril changes it; a handler runs on
 /// the stack of the fibril that happens to run (or on the alternate stack), and what it may do is wake
 /// or cancel by a `WakeTarget`.
-@safe public struct FibrilSignals: ~Copyable {
+public struct FibrilSignals: ~Copyable {
   private let descriptor: Int32
   private let added: sigset_t
-  /// Room for a `struct signalfd_siginfo`, whose first word is the signal's number (signalfd(2)).
-  private let information = UnsafeMutableRawBufferPointer.allocate(byteCount: 128, alignment: 8)
 
   /// Blocks the signals in the calling thread, until the value is destroyed there, and collects them
   /// from then on. A signal to the process may still go to another thread that does not block it: make
@@ -51,19 +49,23 @@ internal import Glibc
   /// - Returns: Its number.
   /// - Throws: `SystemCallError` with EINTR if the fibril is cancelled, ETIMEDOUT at the deadline.
   public func next(until deadline: Deadline = .never) throws(SystemCallError) -> Int32 {
-    var result: Int64
-    repeat {
-      result = unsafe requireTask().readSignal(.read(descriptor, into: information), of: descriptor, until: deadline)
-    } while result == -Int64(EAGAIN)
+    // Room for a `struct signalfd_siginfo`, whose first word is the signal's number (signalfd(2)): each
+    // fibril that waits here has its own.
+    let (result, number) = unsafe withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { information in
+      var result: Int64
+      repeat {
+        result = unsafe requireTask().readSignal(.read(descriptor, into: information), of: descriptor, until: deadline)
+      } while result == -Int64(EAGAIN)
+      return unsafe (result, result < 0 ? 0 : information.load(as: Int32.self))
+    }
     guard result >= 0 else { throw SystemCallError(call: .read, code: Int32(-result)) }
-    return unsafe information.load(as: Int32.self)
+    return number
   }
 
   deinit {
     close(descriptor)
     var added = added
     unsafe pthread_sigmask(SIG_UNBLOCK, &added, nil)
-    unsafe information.deallocate()
   }
 }
 
