@@ -79,16 +79,20 @@ void fibril_tell_time_left(uint64_t asked, uint64_t left, uint64_t elapsed) __at
 int64_t fibril_open_cached(uint64_t directory, uint64_t path, uint64_t flags, uint64_t mode)
 	__attribute__((visibility("hidden")));
 
-/* From now until deadline (CLOCK_MONOTONIC, ns), at least 0. */
+/*
+ * From now until deadline (CLOCK_MONOTONIC, ns), at least 0 and at most 146 years: io_uring adds it to its
+ * own clock, in 63 bits.
+ */
 static inline struct timespec fibril_time_left(uint64_t deadline)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	int64_t left = (int64_t)(deadline - (uint64_t)now.tv_sec * 1000000000u - (uint64_t)now.tv_nsec);
-	if (left < 0)
-		left = 0;
-	return (struct timespec){.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+	uint64_t then = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	uint64_t left = deadline > then ? deadline - then : 0;
+	if (left > INT64_MAX / 2)
+		left = INT64_MAX / 2;
+	return (struct timespec){.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
 }
 
 /* io_uring_enter, waiting for count completions or, if it is not 0, until deadline (CLOCK_MONOTONIC, ns). */
