@@ -4,6 +4,7 @@
  * it still reads them after the process was killed or has become another program.
  */
 #define _GNU_SOURCE
+#include "fibril_fork.h"
 #include "fibril_probes.h"
 #include "fibril_thread.h"
 #include "fibril_wait.h"
@@ -141,46 +142,14 @@ static void after_fork_in_parent(void)
 	fibril_registry_unlock();
 }
 
-/* The records of the task's new buffer are counted from 0. */
-static void count_from_zero(struct fibril_task_slot *slot)
-{
-	const uint64_t *chunks = (const uint64_t *)slot->chunks;
-
-	for (uint32_t i = 0; i < slot->chunk_count; i++) {
-		struct fibril_entry *entries = (struct fibril_entry *)chunks[i];
-		for (uint32_t k = 0; k < slot->chunk_entries; k++)
-			entries[k].next_number = 0;
-	}
-}
-
-/*
- * The threads of the other tasks are not in the child. Their slots are not used again: what belongs
- * to them, like the eventfd, is shared with the parent.
- */
-static void keep_own_task_only(void)
-{
-	struct fibril_task_slot *slots = (struct fibril_task_slot *)fibril_root.tasks;
-
-	for (uint32_t i = 0; i < fibril_root.task_slots; i++) {
-		if (slots[i].tid == forking_thread && slots[i].task) {
-			slots[i].tid = fibril_thread_id();
-			count_from_zero(&slots[i]);
-		} else {
-			slots[i].task = 0;
-			slots[i].tid = forking_thread;
-		}
-	}
-}
-
 static void after_fork_in_child(void)
 {
-	fibril_end_waiters()->guard = 0;
 	pthread_mutex_init(&lock, NULL);
 	fibril_registry_unlock();
 	ident = new_ident();
 	fibril_root.ident = ident;
 	fibril_root.pid = (uint32_t)getpid();
-	keep_own_task_only();
+	fibril_fork_keep_own_task((struct fibril_task_slot *)fibril_root.tasks, fibril_root.task_slots, forking_thread);
 	if (file < 0)
 		return;
 	close(file);

@@ -66,6 +66,99 @@ import Testing
     #expect(status == 1 << 8)
   }
 
+  /// Runs `body` in a forked child, which exits with what it returns, and hands back the status.
+  private static func inChild(_ body: () -> CInt) -> CInt {
+    let child = fork()
+    if child == 0 { _exit(body()) }
+    var status: CInt = 0
+    unsafe waitpid(child, &status, 0)
+    return status
+  }
+
+  /// What others wanted of the task they wanted of the parent's; what they want of the child's is done.
+  @Test func ordersBelongToWhoeverTookThem() throws {
+    let (status, ran) = try onTask { task in
+      final class Log: @unchecked Sendable { var ran: [String] = [] }
+      let log = Log()
+      let remote = task.remote
+      try remote.spawn { log.ran.append("parent") }
+      let status = Self.inChild {
+        try? remote.spawn { log.ran.append("child") }
+        WakeTarget.current.wake()
+        Fibril.yield()
+        Fibril.yield()
+        try? Fibril.sleep(for: .microseconds(1))
+        return log.ran == ["child"] ? 0 : 1
+      }
+      try Fibril.sleep(for: .microseconds(1))
+      task.joinAll()
+      return (status, log.ran)
+    }
+    #expect(status == 0)
+    #expect(ran == ["parent"])
+  }
+
+  /// In the child the tasks of other threads have ended: nothing can be spawned on them, and who waited for
+  /// one of their fibrils waits no more. What the threads were doing to this task when it forked is as if
+  /// they had not begun, or had ended.
+  @Test func aChildWaitsForNobodyThatIsNotThere() throws {
+    let ready = FibrilSemaphore(permits: 0)
+    final class Other: @unchecked Sendable {
+      var remote: RemoteTask?
+      var fibril: Fibril?
+      func take() -> Fibril {
+        var taken: Fibril?
+        swap(&taken, &fibril)
+        return taken!
+      }
+    }
+    let shared = Other()
+    let end = FibrilSemaphore(permits: 0)
+    let other = try TestThread {
+      let task = try FibrilTask()
+      shared.remote = task.remote
+      shared.fibril = try task.spawn { try! end.acquire() }
+      ready.release()
+      task.joinAll()
+    }
+    try ready.acquire()
+    let (status, joined) = try onTask { task in
+      final class Log { var joined = 0; var woken = 0 }
+      let log = Log()
+      try task.spawn {
+        try! shared.take().join()
+        log.joined += 1
+      }
+      let targets = try (0..<2).map { _ in
+        try task.spawn {
+          try! Fibril.block()
+          log.woken += 1
+        }.wakeTarget
+      }
+      // Swift makes metadata at first use, under a lock that the other thread must not hold at the fork.
+      try Fibril.sleep(for: .microseconds(1))
+      setPushing(targets[0], true)
+      setPushing(targets[1], true)
+      targets[1].wake()
+      let status = Self.inChild {
+        guard (try? shared.remote!.spawn {}) == nil else { return 1 }
+        targets[0].wake()
+        try? Fibril.sleep(for: .microseconds(1))
+        return CInt(log.joined + 2 * log.woken) == 5 ? 0 : 2
+      }
+      for target in targets {
+        setPushing(target, false)
+        target.wake()
+      }
+      end.release()
+      task.joinAll()
+      return (status, log.joined)
+    }
+    try other.join()
+    #expect(status == 0)
+    #expect(joined == 1)
+  }
+
   /// The child's fibrils go on: sleepers sleep on, pending calls are cancelled, new ones work.
   @Test(arguments: Way.allCases) func aChildGoesOnByItself(_ way: Way) throws {
     let (status, text, counts) = try onTask(way.options) { task in

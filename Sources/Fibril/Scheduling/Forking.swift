@@ -4,7 +4,8 @@ internal import Glibc
 
 // A forked child has the memory of its parent and one thread. If that is a task, its fibrils go on, but
 // not with what the kernel or other threads did for them: the ring belongs to the parent, the helpers do
-// not exist, and the eventfd is one file for both.
+// not exist, and the eventfd is one file for both. What the table and the mailbox say is put right at the
+// fork itself (CFibril/fork.c).
 
 extension TaskRef {
   /// A compare, before anything that the fork has broken is touched.
@@ -27,7 +28,6 @@ extension TaskRef {
     pointee.helpers = nil
     (pointee.slot.pointee.helpers, pointee.slot.pointee.helper_queue) = (0, 0)
     pointee.mailbox.replaceDescriptor()
-    pointee.mailbox.forgetOrders()
     if hadRing { pointee.ring = try? Ring(mailbox: pointee.mailbox.descriptor) }
     takeInbound()
     forEachPendingCall { entry in

@@ -134,12 +134,6 @@ internal import Glibc
     return oldest
   }
 
-  /// In a forked child: they are the parent's, and whoever was leaving one is not there.
-  func forgetOrders() {
-    unsafe shared.pointee.orders = 0
-    unsafe shared.pointee.guard = 0
-  }
-
   /// Oldest first.
   func takeOrders() -> [Order] {
     var orders: [Order] = []
