@@ -3,8 +3,8 @@ import Fibril
 import Glibc
 
 // Everything that changes stacks, many times over, for runs under a sanitizer or Valgrind: two tasks
-// whose fibrils spawn, yield, join, sleep, call, throw, and wake each other. Exits with 0 if all of it
-// came out as it must.
+// whose fibrils spawn, yield, join, sleep, call, throw, wake each other, and share locks. Exits with 0 if
+// all of it came out as it must.
 
 /// What the fibrils of one task have done.
 final class Tally {
@@ -80,7 +80,41 @@ final class Ring: @unchecked Sendable {
   }
 }
 
+/// What the fibrils of both tasks take turns at.
+final class Shared: @unchecked Sendable {
+  // Sendable: `sum` and `isFull` are guarded by the mutex.
+  private let mutex = FibrilMutex()
+  private let condition = FibrilCondition()
+  private let channel = FibrilChannel<Int>(capacity: 3)
+  private let permits = FibrilSemaphore(permits: 1)
+  private var sum = 0
+  private var isFull = false
+
+  /// Each task's share: as many are sent as received.
+  func run(_ number: Int, rounds: Int) throws {
+    for round in 0..<rounds {
+      if number == 0 {
+        try channel.send(round)
+      } else {
+        let received = try channel.receive()
+        precondition(received == round, "an element is lost, or another's")
+      }
+      if round % 3 != 0 || !mutex.tryLock() { try mutex.lock() }
+      sum += 1
+      isFull = sum == 2 * rounds
+      if isFull { condition.broadcast() }
+      mutex.unlock()
+      try permits.acquire()
+      permits.release()
+    }
+    try mutex.lock()
+    while !isFull { try condition.wait(mutex) }
+    mutex.unlock()
+  }
+}
+
 let members = 8
+let shared = Shared()
 let fibrils = 200
 let ring = Ring(members)
 
@@ -94,6 +128,7 @@ func work(_ number: Int, _ usesIOUring: Bool) throws {
   precondition(unsafe pipe(&ends) == 0)
   let pipe = (reading: ends[0], writing: ends[1])
   for member in 0..<members where member % 2 == number { try task.spawn { try! ring.run(member, rounds: 100) } }
+  try task.spawn { try! shared.run(number, rounds: 1000) }
   for index in 1...fibrils {
     try task.spawn(stackBytes: (1 + index % 3) * Fibril.defaultStackBytes) {
       tally.sum += descend(index % 50)
