@@ -93,7 +93,7 @@ public final class FibrilMutex: Sendable {
     waiters.lock()
     let next = waiters.firstKey
     // With the bit set also if nobody is left: the next to unlock comes here and sees.
-    unsafe owner.pointee = next.map { $0 | 1 } ?? 0
+    unsafe fibril_atomic_store(owner, next.map { $0 | 1 } ?? 0)
     waiters.grantFirst()
     waiters.unlock()
   }
