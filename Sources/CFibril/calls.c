@@ -42,6 +42,8 @@ int64_t fibril_check_time(uint64_t address)
 {
 	/* The time is looked at before the kernel sees that the word is not 1. */
 	uint32_t word = 0;
+	if (address == 0)
+		return -EFAULT; /* to a futex: no end */
 	int64_t result = fibril_system_call(SYS_futex, (uint64_t)&word, FUTEX_WAIT_PRIVATE, 1, address, 0, 0);
 
 	return result == -EAGAIN ? 0 : result;
@@ -62,9 +64,17 @@ void fibril_tell_time_left(uint64_t asked, uint64_t left, uint64_t elapsed)
 
 	if (left == 0 || !read_words(asked, time, 2))
 		return;
-	uint64_t whole = time[0] * 1000000000u + time[1];
-	uint64_t rest = whole > elapsed ? whole - elapsed : 0;
-	uint64_t result[2] = {rest / 1000000000u, rest % 1000000000u};
+	uint64_t result[2] = {0};
+	struct timespec passed = {(time_t)(elapsed / 1000000000u), (long)(elapsed % 1000000000u)};
+	/* In seconds and the rest, for all of them in ns may be too many. */
+	if (time[1] < (uint64_t)passed.tv_nsec) {
+		passed.tv_sec++;
+		time[1] += 1000000000u;
+	}
+	if (time[0] >= (uint64_t)passed.tv_sec) {
+		result[0] = time[0] - (uint64_t)passed.tv_sec;
+		result[1] = time[1] - (uint64_t)passed.tv_nsec;
+	}
 	struct iovec from = {result, sizeof result}, to = {(void *)left, sizeof result};
 	fibril_system_call(SYS_process_vm_writev, (uint64_t)getpid(), (uint64_t)&from, 1, (uint64_t)&to, 1, 0);
 }
