@@ -21,10 +21,10 @@ extension InlineCalls {
   func attempt(_ call: SystemCall) -> Attempt {
     let (descriptor, address, bytes, flags, _, _) = call.arguments
     switch call.number.rawValue {
-    case SYS_read where attempts.isSocket(descriptor): return readSocket(call)
+    case SYS_read where attempts.isSocket(descriptor) && Self.isTransfer(bytes): return readSocket(call)
     case SYS_read: return read(descriptor, address, bytes, position: nil)
     case SYS_pread64 where Int64(bitPattern: flags) >= 0: return read(descriptor, address, bytes, position: flags)
-    case SYS_write where attempts.isSocket(descriptor): return writeSocket(call)
+    case SYS_write where attempts.isSocket(descriptor) && Self.isTransfer(bytes): return writeSocket(call)
     case SYS_write: return write(descriptor, address, bytes, position: nil)
     case SYS_pwrite64 where Int64(bitPattern: flags) >= 0: return write(descriptor, address, bytes, position: flags)
     case SYS_recvfrom where flags & Flags.waitsForAll == 0: return receive(call, flags: \.3)
@@ -42,8 +42,7 @@ extension InlineCalls {
   }
 
   private func read(_ descriptor: UInt64, _ address: UInt64, _ bytes: UInt64, position: UInt64?) -> Attempt {
-    // Longer ones than the kernel transfers at once are cut short by it.
-    guard bytes <= Int32.max else { return .untried }
+    guard Self.isTransfer(bytes) else { return .untried }
     guard attempts.isWorthwhile(descriptor) else { return attempts.hasWaited(descriptor) ? .later : .untried }
     var done: Int64 = 0
     let before = fibril_ticks()
@@ -70,13 +69,17 @@ extension InlineCalls {
   }
 
   private func write(_ descriptor: UInt64, _ address: UInt64, _ bytes: UInt64, position: UInt64?) -> Attempt {
-    guard attempts.isWorthwhile(AttemptHints.writing(descriptor)), bytes <= Int32.max else { return .untried }
+    guard attempts.isWorthwhile(AttemptHints.writing(descriptor)), Self.isTransfer(bytes) else { return .untried }
     let before = fibril_ticks()
     let result = fibril_transfer_without_waiting(Int64(SYS_pwritev2), descriptor, address, bytes, position ?? .max)
     if let attempt = judge(result, descriptor, hint: AttemptHints.writing(descriptor), since: before) { return attempt }
     guard result < Int64(bytes), result > 0, !Self.refusesToWait(descriptor) else { return .done(result) }
     return .waits(result)
   }
+
+  /// Longer ones than the kernel transfers at once are cut short by it; and of nothing only the bare call
+  /// sees all that the file makes of it, as a datagram socket, which sends one.
+  static func isTransfer(_ bytes: UInt64) -> Bool { (1...UInt64(Int32.max)).contains(bytes) }
 
   // To read from a socket is to receive without flags, and to write is to send. That does not ask what
   // kind of file it is, and says so if it is no socket any more.

@@ -25,11 +25,11 @@ struct RingOperation {
     let descriptor = Int32(truncatingIfNeeded: a)
     let length = UInt32(truncatingIfNeeded: c)
     switch call.number.rawValue {
-    case SYS_read where c <= Int32.max: self.init(IORING_OP_READ, descriptor, Self.atPosition, b, length)
-    case SYS_write where c <= Int32.max: self.init(IORING_OP_WRITE, descriptor, Self.atPosition, b, length)
-    case SYS_pread64 where c <= Int32.max && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
+    case SYS_read where InlineCalls.isTransfer(c): self.init(IORING_OP_READ, descriptor, Self.atPosition, b, length)
+    case SYS_write where InlineCalls.isTransfer(c): self.init(IORING_OP_WRITE, descriptor, Self.atPosition, b, length)
+    case SYS_pread64 where InlineCalls.isTransfer(c) && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
       self.init(IORING_OP_READ, descriptor, d, b, length)
-    case SYS_pwrite64 where c <= Int32.max && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
+    case SYS_pwrite64 where InlineCalls.isTransfer(c) && Int64(bitPattern: d) >= 0 && Self.hasPosition(descriptor):
       self.init(IORING_OP_WRITE, descriptor, d, b, length)
     case SYS_readv where c <= Self.mostBuffers: self.init(IORING_OP_READV, descriptor, Self.atPosition, b, length)
     // Into a pipe or socket it could end early, and what is left of a vector is not easily told again.
