@@ -127,6 +127,37 @@ import Testing
     #expect(outcome == 0)
   }
 
+  /// A limit that is lifted is noticed, also if nothing else happens in the task.
+  @Test func afterTheThreadLimitCallsGetTheirHelpers() throws {
+    let outcome = try Self.inChild {
+      let task = try FibrilTask(options: Way.helpers.options)
+      let pipes = (0..<3).map { _ in TestPipe() }
+      var limit = rlimit()
+      unsafe getrlimit(__rlimit_resource_t(6), &limit)
+      limit.rlim_cur = 2
+      unsafe setrlimit(__rlimit_resource_t(6), &limit)
+      guard setuid(64_998) == 0 else { return 77 }
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
+      defer { unsafe buffer.deallocate() }
+      for (index, pipe) in pipes.enumerated() {
+        unsafe try Asys.submit(.read(pipe.reading, into: buffer, cookie: UInt64(index)))
+      }
+      for _ in 0..<2000 where Asys.callsWaitingForHelpers != 2 { usleep(1000) }
+      guard Asys.helperThreads == 1, Asys.callsWaitingForHelpers == 2 else { return 1 }
+      limit.rlim_cur = limit.rlim_max
+      unsafe setrlimit(__rlimit_resource_t(6), &limit)
+      // The call of the one helper there is does not end before.
+      pipes[2].write("x")
+      var completions: [Completion] = []
+      try Asys.awaitCompletions(deadline: .after(.seconds(10)), into: &completions)
+      for pipe in pipes.dropLast() { pipe.write("x") }
+      task.joinAll()
+      return completions == [Completion(cookie: 2, result: 1)] ? 0 : 2
+    }
+    try #require(outcome != 77, "run as root")
+    #expect(outcome == 0)
+  }
+
   /// Better that the task waits than that the call never happens.
   @Test func withoutAnyHelperCallsRunInTurn() throws {
     let outcome = try Self.inChild {

@@ -36,7 +36,7 @@ internal import Glibc
   /// A helper only makes system calls; the rest is for a signal's frame, 11 KB with all registers.
   private static let stackBytes = 64 * 1024
   /// After a refusal the system is not asked for a thread again for so long.
-  private static let refusalMilliseconds: UInt64 = 10
+  static let refusalMilliseconds: UInt64 = 10
 
   init(
     mailbox: UnsafeMutablePointer<fibril_mailbox>, slot: SlotRef, signal: CInt, replacing previous: HelperPool?
@@ -84,6 +84,15 @@ internal import Glibc
     return true
   }
 
+  /// Makes the helper that calls wait for, if the system allows one by now.
+  func addMissing() {
+    lock()
+    let next = unsafe nextToWake()
+    showLoad()
+    unlock()
+    if let next = unsafe next { unsafe fibril_helper_wake(next) }
+  }
+
   /// Who is to be woken after the lock is given back, for calls that wait. Under the lock.
   func nextToWake() -> UnsafeMutablePointer<fibril_helper>? {
     guard queued > 0, !isWaking else { return nil }
@@ -105,7 +114,11 @@ internal import Glibc
     if slot.pointee.helpers != UInt64(count) {
       unsafe fibril_atomic_store(&slot.pointer.pointee.helpers, UInt64(count))
     }
-    if slot.pointee.helper_queue != waiting { unsafe fibril_atomic_store(&slot.pointer.pointee.helper_queue, waiting) }
+    let before = slot.pointee.helper_queue
+    guard before != waiting else { return }
+    unsafe fibril_atomic_store(&slot.pointer.pointee.helper_queue, waiting)
+    // The task looks after what is missing, and may be asleep.
+    if before == 0 { unsafe Mailbox.knock(mailbox) }
   }
 
   /// Lets the helpers end when they have run what was queued; nobody waits for them.

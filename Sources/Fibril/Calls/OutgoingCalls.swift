@@ -62,6 +62,10 @@ extension TaskRef {
       }
       return
     }
+    startByHelper(entry)
+  }
+
+  private func startByHelper(_ entry: EntryRef) {
     entry.pointee.flags |= EntryFlag.helper
     pointee.outgoing.forHelpers.append(entry)
     pointee.outgoing.forHelpersCount += 1
@@ -109,6 +113,15 @@ extension TaskRef {
     }
   }
 
+  /// Asks the system once more for the helper that calls wait for. Returns when to come again (CLOCK_MONOTONIC
+  /// in ns), 0: none is missing.
+  func addMissingHelpers() -> UInt64 {
+    guard unsafe fibril_atomic_load(&pointee.slot.pointer.pointee.helper_queue) != 0, let pool = pointee.helpers
+    else { return 0 }
+    pool.addMissing()
+    return fibril_ticks_monotonic() + HelperPool.refusalMilliseconds * 1_000_000
+  }
+
   /// From here on there are new helpers, which inherit what the task's thread has now.
   func replaceHelpers() {
     let old = pointee.helpers
@@ -121,7 +134,12 @@ extension TaskRef {
   @inline(never)
   func passOnWaiting() {
     while let entry = pointee.outgoing.forRing.popFirst() {
-      let operation = RingOperation(SystemCall(of: entry).advanced(by: entry.pointee.result))!
+      let call = SystemCall(of: entry).advanced(by: entry.pointee.result)
+      // Its descriptor may be another file's by now.
+      guard let operation = RingOperation(call) else {
+        startByHelper(entry)
+        continue
+      }
       guard pointee.ring!.add(operation, userData: entry.bits) else {
         pointee.outgoing.forRing.append(entry)
         break

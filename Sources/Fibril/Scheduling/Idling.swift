@@ -29,7 +29,7 @@ extension TaskRef {
     unsafe fibril_emit_before_sleep(pointee.buffer)
     pointee.mailbox.announceSleep()
     let mayWait = pointee.mailbox.isEmpty
-    let deadline = pointee.timers.first?.pointee.deadline ?? 0
+    let deadline = earliest(pointee.timers.first?.pointee.deadline ?? 0, addMissingHelpers())
     if pointee.ring != nil {
       // Also with mail: wakes that never cease must not keep the kernel's completions waiting.
       pointee.ring!.submit(waitFor: mayWait ? 1 : 0, until: mayWait ? deadline : 0)
@@ -40,6 +40,11 @@ extension TaskRef {
     }
     pointee.mailbox.announceAwake()
     harvest()
+  }
+
+  /// The earlier one of two deadlines of which 0 is none.
+  private func earliest(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    left == 0 || right == 0 ? max(left, right) : min(left, right)
   }
 
   @inline(__always)

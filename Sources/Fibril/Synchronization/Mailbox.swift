@@ -51,7 +51,7 @@ internal import Glibc
     unsafe knock(shared)
   }
 
-  private static func knock(_ shared: UnsafeMutablePointer<fibril_mailbox>) {
+  static func knock(_ shared: UnsafeMutablePointer<fibril_mailbox>) {
     fibril_atomic_fence()
     guard unsafe fibril_atomic_exchange32(&shared.pointee.sleeping, 0) == 1 else { return }
     var one: UInt64 = 1
