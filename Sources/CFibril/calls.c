@@ -10,17 +10,55 @@
 #include <linux/openat2.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-bool fibril_is_file(uint64_t descriptor)
+/* 0: there is none. */
+static mode_t type_of(uint64_t descriptor)
 {
 	struct statx status;
 
 	return fibril_system_call(SYS_statx, descriptor, (uint64_t) "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE,
-				  (uint64_t)&status, 0) == 0 &&
-	       (S_ISREG(status.stx_mode) || S_ISBLK(status.stx_mode));
+				  (uint64_t)&status, 0) == 0
+		       ? status.stx_mode & S_IFMT
+		       : 0;
+}
+
+bool fibril_is_file(uint64_t descriptor)
+{
+	mode_t type = type_of(descriptor);
+
+	return type == S_IFREG || type == S_IFBLK;
+}
+
+bool fibril_close_waits(uint64_t descriptor)
+{
+	struct linger linger = {0};
+	socklen_t bytes = sizeof linger;
+
+	switch (type_of(descriptor)) {
+	case S_IFSOCK:
+		return fibril_system_call(SYS_getsockopt, descriptor, SOL_SOCKET, SO_LINGER, (uint64_t)&linger,
+					  (uint64_t)&bytes, 0) == 0 &&
+		       linger.l_onoff && linger.l_linger > 0;
+	case S_IFCHR:
+	case S_IFBLK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool fibril_socket_gives_up(uint64_t descriptor, bool receiving)
+{
+	struct timeval time = {0};
+	socklen_t bytes = sizeof time;
+
+	return fibril_system_call(SYS_getsockopt, descriptor, SOL_SOCKET, receiving ? SO_RCVTIMEO : SO_SNDTIMEO,
+				  (uint64_t)&time, (uint64_t)&bytes, 0) == 0 &&
+	       (time.tv_sec != 0 || time.tv_usec != 0);
 }
 
 bool fibril_waits_for_device(uint64_t descriptor)

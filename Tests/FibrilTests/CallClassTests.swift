@@ -39,7 +39,7 @@ import Testing
     let expected: [(SystemCall.Number, CallClass)] = [
       (.exit_group, .refused), (.clone, .refused), (.execve, .refused), (.rt_sigreturn, .refused), (.gettid, .inline),
       (.rt_sigprocmask, .inline), (.unshare, .identity), (.setuid, .identity), (.prctl, .identity), (.flock, .helper),
-      (.ioctl, .helper), (.read, .ring), (.newfstatat, .watched), (.close, .watched), (.fcntl, .byArguments),
+      (.ioctl, .helper), (.read, .ring), (.newfstatat, .watched), (.close, .closing), (.fcntl, .byArguments),
       (.init(rawValue: 9999), .inline), (.init(rawValue: -1), .inline),
     ]
     for (number, callClass) in expected { #expect(CallClass(number) == callClass, "\(number)") }
@@ -47,6 +47,7 @@ import Testing
       (SystemCall(.fcntl, 0, UInt64(F_GETFL)), .inline), (SystemCall(.fcntl, 0, UInt64(F_SETLKW)), .helper),
       (SystemCall(.futex, 0, 128), .helper), (SystemCall(.futex, 0, 129), .inline),
       (SystemCall(.futex, 0, 134), .refused),
+      (SystemCall(.close_range, 3, 4), .helper), (SystemCall(.close_range, 3, 4, 2), .identity),
       (SystemCall(.wait4, 0, 0, UInt64(WNOHANG)), .inline), (SystemCall(.wait4), .helper),
       (SystemCall(.ptrace, 0), .refused), (SystemCall(.ptrace, 16), .inline),
       (SystemCall(.epoll_pwait, 0, 0, 1, 0), .inline), (SystemCall(.epoll_pwait, 0, 0, 1, 100), .helper),

@@ -56,4 +56,57 @@ import Testing
     }
     #expect(results == [0, 0])
   }
+
+  @Test(arguments: Way.allCases) func aSocketsOwnTimeoutEndsItsCalls(_ way: Way) throws {
+    let results = try onTask(way.options) { _ in
+      var ends: [CInt] = [0, 0]
+      precondition(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+      defer { for end in ends { close(end) } }
+      var time = timeval(tv_sec: 0, tv_usec: 20_000)
+      for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+        unsafe setsockopt(ends[0], SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
+      }
+      let bytes = 4 << 20
+      let buffer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16)
+      defer { unsafe buffer.deallocate() }
+      var vector = unsafe iovec(iov_base: buffer, iov_len: 16)
+      return unsafe withUnsafeMutablePointer(to: &vector) { vector in
+        let (socket, words) = (UInt64(ends[0]), UInt64(UInt(bitPattern: buffer)))
+        let calls = [
+          SystemCall(.read, socket, words, 16), SystemCall(.recvfrom, socket, words, 16),
+          SystemCall(.readv, socket, UInt64(UInt(bitPattern: vector)), 1),
+          SystemCall(.sendto, socket, words, UInt64(bytes)), SystemCall(.write, socket, words, 16),
+        ]
+        // The deadline only ends a test that fails.
+        return calls.map { Self.result($0, deadline: .after(.seconds(10))) }
+      }
+    }
+    let again = -Int(EAGAIN)
+    #expect(results[0] == again && results[1] == again && results[2] == again && results[4] == again)
+    #expect(results[3] > 0 && results[3] < 4 << 20)
+  }
+
+  /// Another directory for this thread, which the workers of io_uring that are there already do not see.
+  @Test(arguments: Way.allCases) func aNameIsLookedUpWhereTheThreadIs(_ way: Way) throws {
+    let name = "fibril-where-\(getpid())-\(way)"
+    defer { unsafe unlink(name) }
+    let found = try onTask(way.options) { task -> Bool in
+      let directory = "/tmp/\(name)"
+      unsafe precondition(mkdir(directory, 0o700) == 0)
+      defer { unsafe rmdir(directory) }
+      let make: (String) throws -> Void = { path in
+        let descriptor = unsafe try path.withCString {
+          unsafe try Asys.call(.openat(AT_FDCWD, $0, flags: O_CREAT | O_RDWR, mode: 0o600))
+        }
+        close(CInt(descriptor))
+      }
+      try make("\(directory)/first")
+      unsafe unlink("\(directory)/first")
+      _ = try Asys.call(SystemCall(.unshare, 0x200))  // CLONE_FS
+      _ = unsafe try directory.withCString { try Asys.call(SystemCall(.chdir, UInt64(UInt(bitPattern: $0)))) }
+      try make(name)
+      return unsafe unlink("\(directory)/\(name)") == 0
+    }
+    #expect(found)
+  }
 }

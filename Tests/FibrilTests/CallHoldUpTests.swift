@@ -124,4 +124,73 @@ import Testing
     #expect(what.order == Self.expected)
     #expect(what.result < 0)
   }
+
+  /// A socket that lingers waits, as it is closed, until its peer has taken everything.
+  @Test(arguments: Way.allCases) func closingASocketThatLingers(_ way: Way) throws {
+    let seen = try onTask(way.options) { _ in
+      let (mine, other) = try Self.connectedByTCP()
+      defer { close(other) }
+      var linger = linger(l_onoff: 1, l_linger: 60)
+      let bytes = socklen_t(MemoryLayout.size(ofValue: linger))
+      precondition(unsafe setsockopt(mine, SOL_SOCKET, SO_LINGER, &linger, bytes) == 0)
+      let filler = [UInt8](repeating: 0, count: 1 << 16)
+      precondition(fcntl(mine, F_SETFL, O_NONBLOCK) == 0)
+      while unsafe send(mine, filler, filler.count, 0) > 0 {}
+      let drain: @Sendable () -> Void = {
+        let sink = UnsafeMutableRawPointer.allocate(byteCount: 1 << 16, alignment: 1)
+        while unsafe recv(other, sink, 1 << 16, 0) > 0 {}
+        unsafe sink.deallocate()
+      }
+      return try Self.order(way, { try Asys.call(.close(mine)) }, release: drain, rescue: drain)
+    }
+    #expect(seen.order == Self.expected)
+    #expect(seen.result == 0)
+  }
+
+  private static func connectedByTCP() throws -> (CInt, CInt) {
+    let listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    defer { close(listener) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var bytes = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let mine = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    return unsafe withUnsafeMutablePointer(to: &address) { address in
+      unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        precondition(unsafe bind(listener, address, bytes) == 0 && listen(listener, 1) == 0)
+        precondition(unsafe getsockname(listener, address, &bytes) == 0)
+        precondition(unsafe connect(mine, address, bytes) == 0)
+        return (mine, accept(listener, nil, nil))
+      }
+    }
+  }
+
+  /// io_uring has few workers for names: those that a hung file system holds are missed by the others.
+  @Test(arguments: Way.allCases) func manyNamesOnAFileSystemThatHangs(_ way: Way) throws {
+    let results = try onTask(way.options) { task -> [Completion]? in
+      let server = unsafe open("/dev/fuse", O_RDWR | O_CLOEXEC)
+      _ = try Asys.call(SystemCall(.unshare, 0x20000))  // CLONE_NEWNS
+      guard server >= 0, unsafe mount(nil, "/", nil, UInt(MS_REC) | UInt(MS_PRIVATE), nil) == 0 else { return nil }
+      let directory = "/tmp/fibril-fuse-names-\(getpid())-\(way)"
+      unsafe mkdir(directory, 0o700)
+      defer { unsafe rmdir(directory) }
+      let options = "fd=\(server),rootmode=40000,user_id=0,group_id=0"
+      guard unsafe mount("hangs", directory, "fuse", UInt(MS_NOSUID), options) == 0 else { return nil }
+      let hanging = unsafe strdup("\(directory)/file")!
+      let other = unsafe strdup("/tmp/fibril-none-\(getpid())")!
+      defer { unsafe free(hanging); unsafe free(other) }
+      for _ in 0..<64 {
+        try Asys.submit(SystemCall(.unlinkat, UInt64(bitPattern: Int64(AT_FDCWD)), UInt64(UInt(bitPattern: hanging))))
+      }
+      try Asys.submit(
+        SystemCall(.unlinkat, UInt64(bitPattern: Int64(AT_FDCWD)), UInt64(UInt(bitPattern: other)), cookie: 1))
+      var done: [Completion] = []
+      try Asys.awaitCompletions(deadline: .after(.seconds(10)), into: &done)
+      close(server)
+      unsafe umount2(directory, CInt(MNT_DETACH))
+      return done
+    }
+    let completions = try #require(results, "no FUSE here, or not the right to mount: run as root")
+    #expect(completions == [Completion(cookie: 1, result: -Int64(ENOENT))])
+  }
 }

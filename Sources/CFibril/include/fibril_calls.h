@@ -53,6 +53,12 @@ static inline int64_t fibril_transfer_without_waiting(int64_t number, uint64_t d
 /* Whether the descriptor is of a file or block device, which end a read early only at their end. Asks no server. */
 bool fibril_is_file(uint64_t descriptor) __attribute__((visibility("hidden")));
 
+/* Whether the close of a descriptor may wait: of a socket that lingers, or a device that finishes its output. */
+bool fibril_close_waits(uint64_t descriptor) __attribute__((visibility("hidden")));
+
+/* Whether the descriptor is of a socket with a time after which its calls give up (SO_RCVTIMEO, SO_SNDTIMEO). */
+bool fibril_socket_gives_up(uint64_t descriptor, bool receiving) __attribute__((visibility("hidden")));
+
 /* Of the system call with this number on this architecture; NULL: it has none. */
 const char *fibril_call_name(int32_t number) __attribute__((visibility("hidden")));
 

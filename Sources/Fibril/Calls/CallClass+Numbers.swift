@@ -9,6 +9,7 @@ extension CallClass {
     (.byArguments, byArgumentsNumbers + byArgumentsHere),
     (.identity, identityNumbers),
     (.watched, watchedNumbers + watchedHere),
+    (.closing, closingNumbers + closingHere),
     (.ring, ringNumbers),
     (.timer, [SYS_nanosleep, SYS_clock_nanosleep]),
     (.helper, helperNumbers + helperHere),
@@ -24,7 +25,7 @@ extension CallClass {
 
   /// See `resolve`.
   private static let byArgumentsNumbers: [CInt] = [
-    SYS_fcntl, SYS_futex, SYS_wait4, SYS_waitid, SYS_ptrace, SYS_epoll_pwait,
+    SYS_fcntl, SYS_futex, SYS_wait4, SYS_waitid, SYS_ptrace, SYS_epoll_pwait, SYS_close_range,
   ]
 
   /// Credentials, namespaces, sandboxes, scheduling: what a new thread inherits from its maker.
@@ -36,15 +37,17 @@ extension CallClass {
     460,  // lsm_set_self_attr
   ]
 
-  /// `close` is one: it may wait for a server, and dup2 and dup3 close, too.
   private static let watchedNumbers: [CInt] = [
     SYS_fstat, SYS_newfstatat, SYS_stat, SYS_lstat, SYS_getdents64, SYS_readlinkat, SYS_faccessat, SYS_faccessat2,
-    SYS_fstatfs, SYS_statfs, SYS_close, SYS_close_range, SYS_dup3, SYS_getxattr, SYS_lgetxattr, SYS_fgetxattr,
+    SYS_fstatfs, SYS_statfs, SYS_getxattr, SYS_lgetxattr, SYS_fgetxattr,
     SYS_listxattr, SYS_llistxattr, SYS_flistxattr,
     464,  // getxattrat
     465,  // listxattrat
     468,  // file_getattr
   ]
+
+  /// A close may wait for a file's server; dup2 and dup3 close, too.
+  private static let closingNumbers: [CInt] = [SYS_close, SYS_dup3]
 
   /// What io_uring has and does not slower than a helper.
   private static let ringNumbers: [CInt] = [
@@ -120,8 +123,9 @@ extension CallClass {
       SYS_arch_prctl, SYS_poll, SYS_epoll_wait,
     ]
     private static let watchedHere: [CInt] = [
-      SYS_getdents, SYS_readlink, SYS_access, SYS_dup2,
+      SYS_getdents, SYS_readlink, SYS_access,
     ]
+    private static let closingHere: [CInt] = [SYS_dup2]
     private static let helperHere: [CInt] = [
       SYS_select, SYS_open, SYS_creat, SYS_rename, SYS_mkdir, SYS_rmdir, SYS_link, SYS_unlink, SYS_symlink, SYS_mknod,
       SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat, SYS_ustat,
@@ -136,6 +140,7 @@ extension CallClass {
     private static let refusedHere: [CInt] = []
     private static let byArgumentsHere: [CInt] = []
     private static let watchedHere: [CInt] = []
+    private static let closingHere: [CInt] = []
     private static let helperHere: [CInt] = []
     private static let inlineHere: [CInt] = []
   #endif

@@ -11,6 +11,8 @@ enum CallClass: UInt8 {
   /// In turn as long as its last ones came back at once and no file system is mounted that may hang,
   /// else by a helper: names and descriptors on local file systems, which wait for a disk at worst.
   case watched
+  /// Likewise, unless what is closed waits by itself for its other end or its device.
+  case closing
   /// Through io_uring, or by a helper where there is none; what can be done without waiting is done in
   /// turn before that.
   case ring
@@ -62,6 +64,8 @@ enum CallClass: UInt8 {
       case FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_WAIT_REQUEUE_PI: return .refused
       default: return .inline
       }
+    // Then the table of descriptors is changed for this thread alone.
+    case SYS_close_range: return c & closeRangeUnshares != 0 ? .identity : .helper
     case SYS_wait4: return c & UInt64(WNOHANG) != 0 ? .inline : .helper
     case SYS_waitid: return d & UInt64(WNOHANG) != 0 ? .inline : .helper
     case SYS_ptrace:
@@ -83,6 +87,8 @@ enum CallClass: UInt8 {
 
   /// `F_OFD_GETLK` to `F_OFD_SETLKW`.
   private static let openFileLocks: ClosedRange<Int32> = 36...38
+  /// `CLOSE_RANGE_UNSHARE`.
+  private static let closeRangeUnshares: UInt64 = 2
   /// `FUTEX_CMD_MASK`.
   private static let futexCommand: Int32 = 127
   private static let (FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET): (Int32, Int32, Int32) = (0, 6, 9)

@@ -87,6 +87,7 @@ extension TaskRef {
     renewIfForked()
     switch pointee.inlineCalls.choose(call.number.rawValue) {
     case .inline, .watched: return .done(runInline(call))
+    case .closing: return beginClosing(call)
     case .ring: return beginWithoutWaiting(call)
     case .timer: return beginSleep(call)
     case .helper: return .pends(.helper, 0)
@@ -100,9 +101,19 @@ extension TaskRef {
   private func beginByArguments(_ call: SystemCall) -> Beginning {
     switch CallClass.resolve(call) {
     case .helper: return .pends(.helper, 0)
+    case .identity: return .done(changeIdentity(call))
     case .refused: return .done(-Int64(EOPNOTSUPP))
     default: return .done(runInline(call))
     }
+  }
+
+  @inline(never)
+  private func beginClosing(_ call: SystemCall) -> Beginning {
+    let isClose = call.number == .close
+    let mayWait =
+      fibril_close_waits(isClose ? call.arguments.0 : call.arguments.1)
+      || pointee.inlineCalls.chooseClosing(call.number.rawValue) == .helper
+    return mayWait ? .pends(.helper, 0) : .done(runInline(call))
   }
 
   /// A call that may wait: first as far as it goes without that.
@@ -110,12 +121,13 @@ extension TaskRef {
   private func beginWithoutWaiting(_ call: SystemCall) -> Beginning {
     switch pointee.inlineCalls.attempt(call) {
     case .done(let result): return .done(result)
-    case .waits(let done): return .pends(.ring, done)
-    case .later where pointee.ring != nil: return .pends(.later, 0)
+    case .waits(let done): return .pends(pointee.ring == nil || isForHelpers(call) ? .helper : .ring, done)
+    case .later where pointee.ring != nil && !isForHelpers(call): return .pends(.later, 0)
     case .untried, .later: break
     }
     guard pointee.ring != nil else { return .pends(.helper, 0) }
     if RingOperation.refusesToWait(call) { return .done(runInline(call)) }
+    guard !isForHelpers(call) else { return .pends(.helper, 0) }
     return .pends(call.number == .openat && opensSomethingThatWaits(call) ? .helper : .ring, 0)
   }
 
@@ -150,6 +162,7 @@ extension TaskRef {
   /// Runs a call that changes what helpers inherit; from here on there are new ones.
   private func changeIdentity(_ call: SystemCall) -> Int64 {
     let result = runInline(call)
+    if result >= 0 { noteSurroundings(call) }
     pointee.inlineCalls.hangingMounts.forget()
     if pointee.helpers != nil { replaceHelpers() }
     return result

@@ -20,6 +20,9 @@ internal import Glibc
   private struct Plan {
     var callClass: CallClass
     var callsByHelper: UInt8 = 0
+
+    @inline(__always)
+    var isWatched: Bool { callClass == .watched || callClass == .closing }
   }
 
   /// After a stall this many calls of its number go to helpers.
@@ -48,6 +51,9 @@ internal import Glibc
     hangingMounts.deallocate()
   }
 
+  /// Whether a call on a name or a file may wait for another party.
+  var filesMayHang: Bool { !runsFileCallsInline || hangingMounts.areThere }
+
   /// How the next call of this number is to run; never `.watched`.
   @inline(__always)
   func choose(_ number: Int32) -> CallClass {
@@ -56,8 +62,11 @@ internal import Glibc
     return plan.callClass == .watched ? chooseWatched(number, plan) : plan.callClass
   }
 
+  /// The same for a call that closes something which does not wait by itself.
+  func chooseClosing(_ number: Int32) -> CallClass { unsafe chooseWatched(number, table[Int(number)]) }
+
   private func chooseWatched(_ number: Int32, _ plan: Plan) -> CallClass {
-    guard runsFileCallsInline, !hangingMounts.areThere else { return .helper }
+    guard !filesMayHang else { return .helper }
     guard plan.callsByHelper > 0 else { return .inline }
     unsafe table[Int(number)].callsByHelper -= 1
     return .helper
@@ -67,7 +76,7 @@ internal import Glibc
   @inline(__always)
   func run(_ call: SystemCall, counts: inout fibril_counts) -> Int64 {
     let number = call.number.rawValue
-    guard number >= 0, number <= CallClass.lastKnown, unsafe table[Int(number)].callClass == .watched else {
+    guard number >= 0, number <= CallClass.lastKnown, unsafe table[Int(number)].isWatched else {
       return call.run()
     }
     return runWatched(call, &counts)

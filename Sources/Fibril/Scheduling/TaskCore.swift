@@ -39,6 +39,9 @@ internal import CFibrilContract
 
   var ring: Ring?
   var helpers: HelperPool?
+  /// The thread has other namespaces, directories or filters by now than those with which io_uring's workers
+  /// were made.
+  var hasLeftSurroundings = false
   /// Calls that are in the kernel or on their way there, submitted ones only.
   var pendingCalls = 0
   var completions = CompletionQueue()
