@@ -122,7 +122,7 @@ extension TaskRef {
     switch pointee.inlineCalls.attempt(call) {
     case .done(let result): return .done(result)
     case .waits(let done): return .pends(pointee.ring == nil || isForHelpers(call) ? .helper : .ring, done)
-    case .later where pointee.ring != nil && !isForHelpers(call): return .pends(.later, 0)
+    case .later where pointee.ring != nil: return .pends(.later, 0)
     case .untried, .later: break
     }
     guard pointee.ring != nil else { return .pends(.helper, 0) }

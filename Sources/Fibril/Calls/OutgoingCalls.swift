@@ -95,7 +95,7 @@ extension TaskRef {
     }
   }
 
-  /// Makes the calls that were put off, as far as they go without waiting; the others go to the ring.
+  /// Makes the calls that were put off, as far as they go without waiting; the others go to the ring or to a helper.
   @inline(never)
   func tryLater() {
     var entries = pointee.outgoing.later
@@ -107,8 +107,8 @@ extension TaskRef {
       case .done(let result): finishCall(entry, result: result)
       case .waits(let done):
         entry.pointee.result = done
-        start(call, done: done, in: entry, .ring)
-      case .untried, .later: start(call, done: 0, in: entry, .ring)
+        start(call, done: done, in: entry, isForHelpers(call) ? .helper : .ring)
+      case .untried, .later: start(call, done: 0, in: entry, isForHelpers(call) ? .helper : .ring)
       }
     }
   }

@@ -22,8 +22,8 @@ extension TaskRef {
   /// Sleeps until a call completes or somebody knocks, then takes in what there is.
   func sleepInKernel() {
     renewIfForked()
-    if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
     if !pointee.outgoing.later.isEmpty { tryLater() }
+    if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
     guard pointee.slot.pointee.runnable == 0 else { return }
     lookForHelpersResults()
     unsafe fibril_emit_before_sleep(pointee.buffer)
