@@ -7,7 +7,7 @@ internal import Glibc
 /// ```swift
 /// let task = try FibrilTask()
 /// let worker = try task.spawn(name: "worker") { print("on a stack of its own") }
-/// worker.join()
+/// try worker.join()
 /// ```
 ///
 /// The calling thread itself becomes the task's root fibril. A task and its fibrils never leave
@@ -66,7 +66,7 @@ public struct FibrilTask: ~Copyable {
   ///
   /// - Parameters:
   ///   - name: What dumps and traces call it; at most 63 bytes of it.
-  ///   - stackBytes: The usable size of its stack, rounded up; 64 KiB if not given.
+  ///   - stackBytes: The usable size of its stack, rounded up; 60 KiB if not given.
   /// - Returns: A handle to wait for it. Without it the fibril runs all the same.
   /// - Throws: `FibrilError` for want of memory.
   @discardableResult

@@ -5,7 +5,7 @@ internal import CFibrilContract
 ///
 /// Safe to use because of who makes them: references to entries, slots and task cores point into
 /// memory that is mapped for the life of the process (`Debugging/FibrilTable.swift`), and all but
-/// the fields named in `Synchronization/Inbound.swift` are touched by the owning thread only.
+/// the fields named in `Synchronization/Mailbox.swift` are touched by the owning thread only.
 @safe struct Ref<Pointee> {
   let pointer: UnsafeMutablePointer<Pointee>
 
