@@ -71,6 +71,26 @@ enum Local {
     group.close()
   }
 
+  /// And not whichever fibril of the task ran last: `parent` of `struct fibril_entry`.
+  @Test func whoSpawnsOnAnotherTaskIsTheParent() throws {
+    let group = try FibrilGroup(tasks: 1)
+    @Sendable func spawn() throws -> UInt64 {
+      final class Seen: @unchecked Sendable { var parent: UInt64 = 0 }
+      let (seen, done) = (Seen(), FibrilSemaphore(permits: 0))
+      try group.spawn {
+        seen.parent = unsafe UnsafePointer<UInt64>(bitPattern: UInt(WakeTarget.current.words.entry) + 80)!.pointee
+        done.release()
+      }
+      try done.acquire()
+      return seen.parent
+    }
+    let byThread = try spawn()
+    let (byFibril, fibril) = try onTask { _ in (try spawn(), Fibril.currentID) }
+    group.close()
+    #expect(byThread == 0)
+    #expect(byFibril == fibril)
+  }
+
   /// Neither from the task that awaits to the fibril, nor between fibrils that set them in turn.
   @Test func taskLocalValuesDoNotLeakBetweenFibrils() async throws {
     let group = try FibrilGroup(tasks: 1)

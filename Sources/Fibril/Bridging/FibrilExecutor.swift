@@ -24,11 +24,11 @@ public final class FibrilExecutor: TaskExecutor, @unchecked Sendable {
   public func enqueue(_ job: consuming ExecutorJob) { task.run(UnownedJob(job), for: self) }
 
   /// On the task's thread.
-  func append(_ job: UnownedJob, on task: TaskRef) {
+  func append(_ job: UnownedJob, on task: TaskRef, parent: UInt64) {
     jobs.append(job)
     guard !isServed else { return }
     do {
-      _ = try task.spawn(name: "executor", stackBytes: Self.stackBytes, flags: 0) { self.serve(task) }
+      _ = try task.spawn(name: "executor", stackBytes: Self.stackBytes, flags: 0, parent: parent) { self.serve(task) }
       isServed = true
     } catch {
       fatalError("a Swift job could never go on: \(error)")

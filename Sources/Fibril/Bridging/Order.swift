@@ -18,6 +18,8 @@ internal import CFibril
   }
 
   let kind: Kind
+  /// The fibril that left it, 0 for a thread that is no task.
+  let parent = Fibril.currentID
   /// The order that was left before it.
   let next: UnsafeMutablePointer<UInt64>
 
@@ -37,11 +39,12 @@ extension TaskRef {
       switch order.kind {
       case .spawn(let spawn):
         do {
-          _ = try self.spawn(name: spawn.name, stackBytes: spawn.stackBytes, flags: 0, spawn.body)
+          _ = try self.spawn(
+            name: spawn.name, stackBytes: spawn.stackBytes, flags: 0, parent: order.parent, spawn.body)
         } catch {
           spawn.onFailure(error)
         }
-      case .job(let job, let executor): executor.append(job, on: self)
+      case .job(let job, let executor): executor.append(job, on: self, parent: order.parent)
       }
     }
   }

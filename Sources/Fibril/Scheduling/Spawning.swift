@@ -9,12 +9,15 @@ struct Body {
 
 extension TaskRef {
   /// A new fibril at the end of the run queue.
-  /// - Parameter code: The address of the code that `body` calls, if that says more than its own.
+  /// - Parameters:
+  ///   - code: The address of the code that `body` calls, if that says more than its own.
+  ///   - parent: Who wants it, if that is another than the running fibril; 0: a thread that is no task.
   func spawn(
-    name: String?, stackBytes: Int, flags: UInt8, code: UInt64? = nil, _ body: consuming @escaping () -> Void
+    name: String?, stackBytes: Int, flags: UInt8, code: UInt64? = nil, parent: UInt64? = nil,
+    _ body: consuming @escaping () -> Void
   ) throws(FibrilError) -> EntryRef {
     let stack = try pointee.stacks.take(stackBytes)
-    let parent = pointee.running.pointee.id
+    let parent = parent ?? pointee.running.pointee.id
     let entry: EntryRef
     do {
       entry = try makeEntry(flags: flags, call: -1, parent: parent)
