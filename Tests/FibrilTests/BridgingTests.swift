@@ -71,6 +71,42 @@ enum Local {
     group.close()
   }
 
+  /// The fibrils of the group may need those of the task from which it is closed.
+  @Test func closingAGroupBlocksTheFibrilOnly() throws {
+    let wasReleased = try onTask { task in
+      let group = try FibrilGroup(tasks: 1)
+      let permit = FibrilSemaphore(permits: 0)
+      final class Flag: @unchecked Sendable { var wasReleased = false }
+      let flag = Flag()
+      try group.spawn { flag.wasReleased = (try? permit.acquire(until: .after(.seconds(5)))) != nil }
+      try task.spawn { permit.release() }
+      group.close()
+      return flag.wasReleased
+    }
+    #expect(wasReleased)
+  }
+
+  /// Then nobody waits for the end of its threads.
+  @Test func theLastToHoldAGroupMayBeAFibrilOfIt() throws {
+    final class Witness: Sendable {
+      let whenGone: FibrilSemaphore
+      init(_ whenGone: FibrilSemaphore) { self.whenGone = whenGone }
+      deinit { whenGone.release() }
+    }
+    let (start, isGone) = (FibrilSemaphore(permits: 0), FibrilSemaphore(permits: 0))
+    func spawn() throws {
+      let group = try FibrilGroup(tasks: 2)
+      let witness = Witness(isGone)
+      try group.spawn { [group, witness] in
+        try? start.acquire()
+        withExtendedLifetime((group, witness)) {}
+      }
+    }
+    try spawn()
+    start.release()
+    try isGone.acquire()
+  }
+
   /// And not whichever fibril of the task ran last: `parent` of `struct fibril_entry`.
   @Test func whoSpawnsOnAnotherTaskIsTheParent() throws {
     let group = try FibrilGroup(tasks: 1)

@@ -27,7 +27,7 @@ public final class FibrilGroup: Sendable {
     do {
       for _ in 0..<count { threads.append(try HostThread(options)) }
     } catch {
-      for thread in threads { thread.end() }
+      for thread in threads { thread.end(waits: true) }
       throw error
     }
     self.threads = threads
@@ -49,17 +49,30 @@ public final class FibrilGroup: Sendable {
     try await nextTask().run(name: name, stackBytes: stackBytes, body)
   }
 
-  /// Waits until all fibrils have ended, and ends the threads. Not to be called by a fibril of the group.
+  /// Waits until all fibrils have ended, and ends the threads. A fibril of another task is blocked meanwhile,
+  /// not its task. Not to be called by a fibril of the group, which would wait for itself.
   public func close() {
+    precondition(!isCalledFromWithin, "a fibril closes the group that it belongs to: it would wait for itself for ever")
+    end(waits: true)
+  }
+
+  /// If nobody has closed the group: as `close`, but where its last holder is a fibril of its own, the
+  /// threads end by themselves.
+  deinit { end(waits: !isCalledFromWithin) }
+
+  private func end(waits: Bool) {
     let wasClosed = isClosed.withLock { isClosed in
       defer { isClosed = true }
       return isClosed
     }
     guard !wasClosed else { return }
-    for thread in threads { thread.end() }
+    for thread in threads { thread.end(waits: waits) }
   }
 
-  deinit { close() }
+  private var isCalledFromWithin: Bool {
+    guard let task = currentTask() else { return false }
+    return tasks.contains { $0.id == task.pointee.id }
+  }
 
   private func nextTask() -> RemoteTask {
     tasks[next.wrappingAdd(1, ordering: .relaxed).oldValue % tasks.count]
@@ -71,12 +84,14 @@ private final class HostThread: Sendable {
   let task: RemoteTask
   private let root: WakeTarget
   private let thread: pthread_t
+  private let hasEnded: FibrilSemaphore
 
   /// What the thread says of itself once it is a task, or why it is none.
   private final class Start: @unchecked Sendable {
     // Sendable: written by the thread, read by its maker after `isReady`.
     let options: FibrilTask.Options
     let isReady = FibrilSemaphore(permits: 0)
+    let hasEnded = FibrilSemaphore(permits: 0)
     var result: Result<(RemoteTask, WakeTarget), FibrilError>?
 
     init(_ options: FibrilTask.Options) { self.options = options }
@@ -84,6 +99,7 @@ private final class HostThread: Sendable {
 
   init(_ options: FibrilTask.Options) throws(FibrilError) {
     let start = Start(options)
+    hasEnded = start.hasEnded
     var thread = pthread_t()
     let argument = unsafe Unmanaged.passRetained(start)
     let error = unsafe pthread_create(
@@ -116,10 +132,17 @@ private final class HostThread: Sendable {
       start.result = .failure(error)
       start.isReady.release()
     }
+    start.hasEnded.release()
   }
 
-  func end() {
+  /// Has the thread end when its fibrils have, and waits for that.
+  func end(waits: Bool) {
     root.wake()
+    guard waits else {
+      pthread_detach(thread)
+      return
+    }
+    hasEnded.acquireUninterruptibly()
     pthread_join(thread, nil)
   }
 }
