@@ -3,6 +3,26 @@ import Glibc
 import Testing
 
 @Suite struct CancellationTests {
+  /// The dump would show it with whatever the fibril waits for next: `owner` of `struct fibril_entry`.
+  @Test func aMutexThatWasNotWaitedForLeavesNoOwner() throws {
+    let (error, owner) = try onTask { task in
+      let mutex = FibrilMutex()
+      final class Log { var error: WaitError?; var owner: UInt64? }
+      let log = Log()
+      try mutex.lock()
+      let fibril = try task.spawn {
+        log.error = thrown { () throws(WaitError) in try mutex.lock() }
+        log.owner = unsafe UnsafePointer<UInt64>(bitPattern: UInt(WakeTarget.current.words.entry) + 104)!.pointee
+      }
+      fibril.cancel()
+      task.joinAll()
+      mutex.unlock()
+      return (log.error, log.owner)
+    }
+    #expect(error == .cancelled)
+    #expect(owner == 0)
+  }
+
   /// What is there may be enough for who comes after the one that was cancelled.
   @Test func aCancelledCollectorLetsTheNextOneHaveItsOwn() throws {
     let (error, count) = try onTask { task in

@@ -82,6 +82,7 @@ internal import Glibc
         code = task.wait(reason: wait.reason, object: wait.object, deadline: wait.deadline.nanoseconds)
       }
     }
+    task.pointee.running.pointee.owner = 0  // a fibril that was cancelled before has not waited
     return code
   }
 
