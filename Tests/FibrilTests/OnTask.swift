@@ -103,3 +103,26 @@ func setPushing(_ target: WakeTarget, _ isPushing: Bool) {
   let pending = unsafe UnsafeMutablePointer<UInt32>(bitPattern: UInt(target.words.entry) + 200)!
   unsafe pending.pointee = isPushing ? 1 : 0
 }
+
+/// Waits until the thread sleeps, and has not been awake for a millisecond. False if that takes a second.
+func fallsAsleep(_ thread: pid_t) -> Bool {
+  var before: String?
+  for _ in 0..<1000 {
+    let now = sleeping(thread)
+    if now != nil, now == before { return true }
+    before = now
+    usleep(1000)
+  }
+  return false
+}
+
+/// How often the thread has gone to sleep, as /proc/PID/task/TID/status says it; nil while it runs.
+private func sleeping(_ thread: pid_t) -> String? {
+  guard let file = unsafe fopen("/proc/self/task/\(thread)/status", "r") else { return nil }
+  defer { unsafe fclose(file) }
+  var text = [UInt8](repeating: 0, count: 8192)
+  let count = unsafe fread(&text, 1, text.count, file)
+  let lines = String(decoding: text.prefix(count), as: UTF8.self).split(separator: "\n")
+  guard lines.contains(where: { $0.hasPrefix("State:\tS") }) else { return nil }
+  return lines.first { $0.hasPrefix("voluntary_ctxt_switches") }.map(String.init)
+}

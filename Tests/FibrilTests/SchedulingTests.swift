@@ -18,30 +18,10 @@ import Testing
       _ = consume task
     }
     try thread.acquire()
-    var looks = 0
-    var before: String?
-    var isAsleep = false
-    while looks < 1000, !isAsleep {
-      let now = Self.sleeping(place.thread)
-      isAsleep = now != nil && now == before
-      before = now
-      usleep(1000)
-      looks += 1
-    }
+    let isAsleep = fallsAsleep(place.thread)
     place.root!.wake()
     try other.join()
     #expect(isAsleep)
-  }
-
-  /// How often the thread has gone to sleep, as /proc/PID/task/TID/status says it; nil while it runs.
-  private static func sleeping(_ thread: pid_t) -> String? {
-    guard let file = unsafe fopen("/proc/self/task/\(thread)/status", "r") else { return nil }
-    defer { unsafe fclose(file) }
-    var text = [UInt8](repeating: 0, count: 8192)
-    let count = unsafe fread(&text, 1, text.count, file)
-    let lines = String(decoding: text.prefix(count), as: UTF8.self).split(separator: "\n")
-    guard lines.contains(where: { $0.hasPrefix("State:\tS") }) else { return nil }
-    return lines.first { $0.hasPrefix("voluntary_ctxt_switches") }.map(String.init)
   }
 
   /// Notes what happened in which order, on one thread.

@@ -118,6 +118,35 @@ import Testing
     #expect(counts.allSatisfy { $0.blocks == $0.wakes })
   }
 
+  /// Nobody's: the fibril that ran last does not run. `waker_fibril` of `struct fibril_entry`.
+  @Test func aWakeByAHandlerThatInterruptsTheTasksSleepIsNoFibrils() throws {
+    final class Place: @unchecked Sendable { var thread: pid_t = 0; var pthread = pthread_t(); var waker: UInt64 = 1 }
+    let place = Place()
+    let ready = FibrilSemaphore(permits: 0)
+    let other = try TestThread {
+      let task = try FibrilTask()
+      unsafe sleepersTarget = WakeTarget.current
+      var winch = sigset_t()
+      unsafe sigemptyset(&winch)
+      unsafe sigaddset(&winch, SIGWINCH)
+      unsafe pthread_sigmask(SIG_UNBLOCK, &winch, nil)
+      signal(SIGWINCH) { _ in unsafe sleepersTarget?.wake() }
+      (place.thread, place.pthread) = (pid_t(try Asys.call(SystemCall(.gettid))), pthread_self())
+      ready.release()
+      try Fibril.block()
+      let entry = UInt(WakeTarget.current.words.entry)
+      place.waker = unsafe UnsafePointer<UInt64>(bitPattern: entry + 224)!.pointee
+      signal(SIGWINCH, SIG_DFL)
+      _ = consume task
+    }
+    try ready.acquire()
+    let isAsleep = fallsAsleep(place.thread)
+    pthread_kill(place.pthread, SIGWINCH)
+    try other.join()
+    #expect(isAsleep)
+    #expect(place.waker == 0)
+  }
+
   @Test func aSignalHandlerWakes() throws {
     let counts = try onTask { task in
       unsafe signalTarget = WakeTarget.current
@@ -156,3 +185,4 @@ import Testing
 
 /// What the handler wakes: set before the signal is sent, by the thread that gets it.
 nonisolated(unsafe) private var signalTarget: WakeTarget?
+nonisolated(unsafe) private var sleepersTarget: WakeTarget?

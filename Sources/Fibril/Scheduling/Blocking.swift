@@ -86,9 +86,10 @@ extension TaskRef {
     pointee.slot.pointee.runnable += 1
   }
 
-  /// The running fibril as the waker of another, now.
+  /// The running fibril as the waker of another, now; none while the task sleeps.
   @inline(__always)
   func selfAsWaker() -> Waker {
-    Waker(time: fibril_ticks(), task: UInt32(truncatingIfNeeded: pointee.id), fibril: pointee.running.pointee.id)
+    Waker(
+      time: fibril_ticks(), task: UInt32(truncatingIfNeeded: pointee.id), fibril: pointee.slot.pointee.running)
   }
 }
