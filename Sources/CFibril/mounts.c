@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* autofs is none: a look at a name does not set off a mount. */
 static bool may_hang(const char *type)
 {
 	static const char *const served[] = {"fuse",	 "fuseblk",  "nfs",    "nfs4",	"cifs",	 "smb3", "9p",	  "ceph",
@@ -25,6 +24,15 @@ static bool may_hang(const char *type)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * A name that leads through an autofs waits for the daemon that mounts what is behind. The one that systemd
+ * has on every machine leads nowhere else.
+ */
+static bool is_automount(const char *line, const char *type)
+{
+	return !strncmp(type, "autofs ", 7) && !strstr(line, " /proc/sys/fs/binfmt_misc ");
 }
 
 bool fibril_mounts_may_hang(int descriptor)
@@ -44,7 +52,7 @@ bool fibril_mounts_may_hang(int descriptor)
 	/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw": blanks in names are written \040. */
 	while (!found && getline(&line, &room, mounts) > 0) {
 		const char *separator = strstr(line, " - ");
-		found = separator && may_hang(separator + 3);
+		found = separator && (may_hang(separator + 3) || is_automount(line, separator + 3));
 	}
 	free(line);
 	fclose(mounts);
