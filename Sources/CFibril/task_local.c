@@ -10,7 +10,6 @@
 #include <link.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* libswift_Concurrency; weak, since a program may not have it. The type is that of the value, Int. */
 void swift_task_localValuePush(const void *key, void *value, const void *type) __attribute__((weak));
@@ -23,13 +22,12 @@ bool fibril_thread_runs_swift_task(void)
 	return swift_task_getCurrent && swift_task_getCurrent();
 }
 
-/* More than any module with the list has of thread-local memory, in words. */
-enum { MOST_WORDS = 8192 };
-
+/* All of the thread's thread-local memory that the linker laid out; without room they are only counted. */
 struct words {
-	void **address[MOST_WORDS];
-	void *value[MOST_WORDS];
-	int count;
+	struct word {
+		void **address, *value;
+	} *word;
+	size_t count, room;
 };
 
 static int collect_module(struct dl_phdr_info *module, size_t size, void *argument)
@@ -37,16 +35,17 @@ static int collect_module(struct dl_phdr_info *module, size_t size, void *argume
 	struct words *words = argument;
 
 	(void)size;
-	if (!module->dlpi_tls_data)
+	if (!module->dlpi_tls_data && words->room)
 		return 0;
 	for (int i = 0; i < module->dlpi_phnum; i++) {
 		if (module->dlpi_phdr[i].p_type != PT_TLS)
 			continue;
 		void **word = module->dlpi_tls_data;
-		for (size_t k = 0; k < module->dlpi_phdr[i].p_memsz / sizeof *word && words->count < MOST_WORDS; k++) {
-			words->address[words->count] = &word[k];
-			words->value[words->count++] = word[k];
-		}
+		size_t count = module->dlpi_phdr[i].p_memsz / sizeof *word;
+		if (!words->room)
+			words->count += count;
+		for (size_t k = 0; k < count && words->count < words->room; k++)
+			words->word[words->count++] = (struct word){&word[k], word[k]};
 	}
 	return 0;
 }
@@ -61,24 +60,27 @@ uint64_t *fibril_task_local_values(void)
 
 	if (!swift_task_localValuePush || !swift_task_localValuePop || !&$sSiN || fibril_thread_runs_swift_task())
 		return NULL;
-	struct words *words = calloc(3, sizeof *words);
-	if (!words)
+	struct words all = {0}, words[3];
+	dl_iterate_phdr(collect_module, &all);
+	struct word *memory = all.count ? calloc(3 * all.count, sizeof *memory) : NULL;
+	if (!memory)
 		return NULL;
 	/* The first time the thread's memory for other things may come to be as well. */
 	for (int round = 0; round < 2; round++) {
-		memset(words, 0, 3 * sizeof *words);
+		for (int i = 0; i < 3; i++)
+			words[i] = (struct words){.word = memory + i * all.count, .room = all.count};
 		dl_iterate_phdr(collect_module, &words[0]);
 		swift_task_localValuePush(&key, &value, &$sSiN);
 		dl_iterate_phdr(collect_module, &words[1]);
 		swift_task_localValuePop();
 		dl_iterate_phdr(collect_module, &words[2]);
 	}
-	for (int i = 0; i < words[0].count && i < words[1].count && i < words[2].count; i++) {
-		if (!words[0].value[i] && words[1].value[i] && !words[2].value[i]) {
+	for (size_t i = 0; i < words[0].count && i < words[1].count && i < words[2].count; i++) {
+		if (!words[0].word[i].value && words[1].word[i].value && !words[2].word[i].value) {
 			matches++;
-			found = (uint64_t *)words[0].address[i];
+			found = (uint64_t *)words[0].word[i].address;
 		}
 	}
-	free(words);
+	free(memory);
 	return matches == 1 ? found : NULL;
 }
