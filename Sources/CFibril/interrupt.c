@@ -5,8 +5,10 @@
 #include "fibril_calls.h"
 #include "fibril_thread.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>
@@ -34,6 +36,23 @@ void fibril_helper_end(void)
 {
 	this_helper = NULL;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+size_t fibril_helper_stack(void)
+{
+	/* A helper only makes system calls; the rest is for a signal's frame, 11 KB with all registers. */
+	enum { OWN_BYTES = 64 * 1024 };
+	/* What the C library takes from a stack itself: thread-local memory, of which a program may have much. */
+	size_t (*least)(const pthread_attr_t *) =
+		(size_t(*)(const pthread_attr_t *))dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
+	pthread_attr_t attributes;
+	size_t bytes = 0;
+
+	if (least && pthread_attr_init(&attributes) == 0) {
+		bytes = least(&attributes);
+		pthread_attr_destroy(&attributes);
+	}
+	return OWN_BYTES + bytes;
 }
 
 #if defined(__x86_64__)

@@ -24,3 +24,10 @@ int exception_shim_handle(int value, void (*inside)(void *), void *context)
 
 	return std::current_exception() || std::uncaught_exceptions() ? -again : again;
 }
+
+static thread_local char much[256 * 1024];
+
+void *exception_shim_thread_local(void)
+{
+	return much;
+}

@@ -1,3 +1,4 @@
+import ExceptionShim
 import Fibril
 import Glibc
 import Testing
@@ -26,6 +27,19 @@ import Testing
     #expect(most == 20)
     #expect(left == 0)
     #expect(completions == [Int64](repeating: 1, count: 21))
+  }
+
+  /// It lies on every thread's stack.
+  @Test func helpersHaveRoomForTheProgramsThreadLocalMemory() throws {
+    let (stalls, helpers) = try onTask(Way.helpers.options) { task in
+      let directory = unsafe open("/", O_RDONLY | O_CLOEXEC)
+      defer { close(directory) }
+      precondition(unsafe exception_shim_thread_local() != nil)
+      try Asys.call(SystemCall(.flock, UInt64(directory), UInt64(LOCK_SH)))
+      return (task.counts.inlineStalls, Asys.helperThreads)
+    }
+    #expect(stalls == 0)
+    #expect(helpers == 1)
   }
 
   /// After a change of identity there are new helpers; calls of the old ones can still be interrupted.

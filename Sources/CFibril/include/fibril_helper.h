@@ -4,6 +4,7 @@
 #define FIBRIL_HELPER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What an idle helper does; who wakes it needs a system call only in the last case. */
@@ -24,6 +25,9 @@ struct fibril_helper {
 	struct fibril_helper *next, *next_idle;
 	void *pool;
 };
+
+/* How large a helper's stack is to be. */
+size_t fibril_helper_stack(void) __attribute__((visibility("hidden")));
 
 /* Makes the calling thread `helper`; and none, after which a stray signal touches nothing. */
 void fibril_helper_begin(struct fibril_helper *helper) __attribute__((visibility("hidden")));

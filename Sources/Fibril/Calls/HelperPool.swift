@@ -33,8 +33,7 @@ internal import Glibc
   /// A pool that this one has replaced: calls may still be running there.
   private var previous: HelperPool?
 
-  /// A helper only makes system calls; the rest is for a signal's frame, 11 KB with all registers.
-  private static let stackBytes = 64 * 1024
+  private static let stackBytes = fibril_helper_stack()
   /// After a refusal the system is not asked for a thread again for so long.
   static let refusalMilliseconds: UInt64 = 10
 

@@ -14,6 +14,9 @@ extern "C" {
  */
 int exception_shim_handle(int value, void (*inside)(void *), void *context);
 
+/* Of each thread's own 256 KiB. A thread's stack has to have room for them, whether it uses them or not. */
+void *exception_shim_thread_local(void);
+
 #ifdef __cplusplus
 }
 #endif
