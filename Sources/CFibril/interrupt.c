@@ -163,6 +163,18 @@ void fibril_helper_end_call(struct fibril_helper *helper)
 	}
 }
 
+void fibril_helper_pass_on(int64_t result, uint32_t thread)
+{
+	int signal = result == -EPIPE ? SIGPIPE : SIGXFSZ;
+	uint64_t set = 1ull << (signal - 1);
+	struct timespec none = {0};
+
+	if (result != -EPIPE && result != -EFBIG)
+		return;
+	if (fibril_system_call(SYS_rt_sigtimedwait, (uint64_t)&set, 0, (uint64_t)&none, sizeof set, 0, 0) == signal && thread)
+		fibril_system_call(SYS_tgkill, (uint64_t)getpid(), thread, (uint64_t)signal, 0, 0, 0);
+}
+
 /* What an idle helper does. */
 static void pause_processor(void)
 {

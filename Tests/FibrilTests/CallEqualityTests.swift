@@ -109,4 +109,62 @@ import Testing
     }
     #expect(found)
   }
+
+  /// SIGPIPE, which the calling thread blocks: whether it has been sent since the last time.
+  private static func takeBrokenPipeSignal() -> Bool {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    unsafe sigaddset(&set, SIGPIPE)
+    unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+    var none = timespec()
+    return unsafe sigtimedwait(&set, nil, &none) == SIGPIPE
+  }
+
+  @Test(arguments: Way.allCases) func aBrokenPipeIsSignalledToWhoWaitsInAWrite(_ way: Way) throws {
+    let outcome = try onTask(way.options) { task in
+      _ = Self.takeBrokenPipeSignal()
+      let bytes = 1 << 16
+      let buffer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16)
+      defer { unsafe buffer.deallocate() }
+      var ends: [CInt] = [0, 0]
+      unsafe precondition(pipe(&ends) == 0)
+      precondition(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0)
+      while unsafe write(ends[1], buffer, bytes) > 0 {}
+      precondition(fcntl(ends[1], F_SETFL, 0) == 0)
+      try Asys.submit(SystemCall(.write, UInt64(ends[1]), UInt64(UInt(bitPattern: buffer)), UInt64(bytes)))
+      for _ in 0..<5 { try Fibril.sleep(for: .milliseconds(1)) }
+      close(ends[0])
+      var completions: [Completion] = []
+      try Asys.awaitCompletions(into: &completions)
+      close(ends[1])
+      return (completions.map(\.result), Self.takeBrokenPipeSignal())
+    }
+    #expect(outcome.0 == [-Int64(EPIPE)] && outcome.1)
+  }
+
+  @Test(arguments: Way.allCases) func aBrokenSocketIsSignalledToWhoSends(_ way: Way) throws {
+    let outcomes = try onTask(way.options) { _ -> [Bool] in
+      _ = Self.takeBrokenPipeSignal()
+      var ends: [CInt] = [0, 0]
+      unsafe precondition(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+      close(ends[1])
+      defer { close(ends[0]) }
+      var byte: UInt8 = 0
+      return unsafe withUnsafeMutablePointer(to: &byte) { byte in
+        var vector = unsafe iovec(iov_base: byte, iov_len: 1)
+        return unsafe withUnsafeMutablePointer(to: &vector) { vector in
+          var message = unsafe msghdr()
+          unsafe message.msg_iov = unsafe vector
+          unsafe message.msg_iovlen = 1
+          return unsafe withUnsafeMutablePointer(to: &message) { message in
+            [UInt64(0), 0x4000].map { flags in  // MSG_NOSIGNAL
+              let call = SystemCall(.sendmsg, UInt64(ends[0]), UInt64(UInt(bitPattern: message)), flags)
+              return Self.result(call) == -Int(EPIPE) && Self.takeBrokenPipeSignal()
+            }
+          }
+        }
+      }
+    }
+    #expect(outcomes == [true, false])
+  }
 }

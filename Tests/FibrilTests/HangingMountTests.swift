@@ -5,9 +5,9 @@ import Testing
 /// What counts as a file system that may hang: calls on names then go to helpers.
 @Suite struct HangingMountTests {
   /// Whether a look at a name is done by a helper once `type` is mounted, on a thread that sees it alone.
-  private static func goesToHelpers(_ name: String, mounting type: String, _ options: @Sendable @escaping (CInt) -> String)
-    throws -> Bool?
-  {
+  private static func goesToHelpers(
+    _ name: String, mounting type: String, _ options: @Sendable @escaping (CInt) -> String
+  ) throws -> Bool? {
     try onTask { task in
       let directory = "/tmp/fibril-mount-\(getpid())-\(name)"
       unsafe mkdir(directory, 0o700)
@@ -20,7 +20,9 @@ import Testing
       defer { unsafe umount2(directory, CInt(MNT_DETACH)) }
       var status = stat()
       unsafe try withUnsafeMutableBytes(of: &status) { status in
-        _ = unsafe try "/tmp".withCString { unsafe try Asys.call(.newfstatat(AT_FDCWD, $0, into: status.baseAddress!, flags: 0)) }
+        _ = unsafe try "/tmp".withCString {
+          unsafe try Asys.call(.newfstatat(AT_FDCWD, $0, into: status.baseAddress!, flags: 0))
+        }
       }
       return Asys.helperThreads > 0
     }

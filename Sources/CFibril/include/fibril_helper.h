@@ -41,6 +41,12 @@ int64_t fibril_helper_call(const struct fibril_helper *helper, int64_t number, c
 void fibril_helper_end_call(struct fibril_helper *helper) __attribute__((visibility("hidden")));
 
 /*
+ * A call that fails with EPIPE or EFBIG may have sent its thread a signal, which a helper blocks: takes it, and
+ * sends it to `thread` if that is not 0.
+ */
+void fibril_helper_pass_on(int64_t result, uint32_t thread) __attribute__((visibility("hidden")));
+
+/*
  * Interrupts the helper's call if it is that of `entry`. Returns 1; 0: the helper makes another call or
  * none; -errno: the signal could not be sent and the call goes on. One thread may do this for a helper.
  */

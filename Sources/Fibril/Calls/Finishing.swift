@@ -10,6 +10,10 @@ extension TaskRef {
   func finishOperation(_ entry: EntryRef, result: Int64) {
     let done = entry.pointee.result
     let call = SystemCall(of: entry)
+    if result == -Int64(EPIPE), done == 0, call.signalsBrokenPipe {
+      _ = fibril_system_call(
+        Int64(SYS_tgkill), UInt64(getpid()), UInt64(pointee.threadID), UInt64(SIGPIPE), 0, 0, 0)
+    }
     if entry.pointee.own & OwnFlag.interrupting != 0 {
       // The bare call knows one way only of being interrupted.
       return finishCall(entry, result: SystemCall.total(done, result == -Int64(ECANCELED) ? -Int64(EINTR) : result))
@@ -72,6 +76,15 @@ extension TaskRef {
 }
 
 extension SystemCall {
+  /// Whether the bare call would have sent SIGPIPE where the operation, which adds MSG_NOSIGNAL, does not.
+  fileprivate var signalsBrokenPipe: Bool {
+    switch number {
+    case .sendto: arguments.3 & UInt64(MSG_NOSIGNAL) == 0
+    case .sendmsg: arguments.2 & UInt64(MSG_NOSIGNAL) == 0
+    default: false
+    }
+  }
+
   /// Whether a call that has transferred `bytes` goes on. The bare write waits for room in a pipe or
   /// socket until all is written; the operation ends with what there was room for.
   fileprivate func goesOn(after bytes: Int64) -> Bool {

@@ -101,6 +101,8 @@ extension HelperPool {
       } while unsafe result == -Int64(EINTR) && restarts && fibril_atomic_load(&helper.pointee.current) & 1 == 0
     }
     unsafe fibril_helper_end_call(helper)
+    // Not after a part: then the bare call would have returned that, and no signal.
+    fibril_helper_pass_on(result, done == 0 ? slot.pointee.tid : 0)
     entry.pointee.result = SystemCall.total(done, result)
     unsafe Mailbox.post(result: entry, to: mailbox)
   }

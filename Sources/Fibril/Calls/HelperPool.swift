@@ -14,7 +14,7 @@ internal import Glibc
   // Sendable: everything below the mutex is touched under it, the rest never changes.
   let mailbox: UnsafeMutablePointer<fibril_mailbox>
   let signal: CInt
-  private let slot: SlotRef
+  let slot: SlotRef
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
   var queue = EntryQueue()
