@@ -84,11 +84,10 @@ static void handle(int signal, siginfo_t *information, void *argument)
 struct kernel_action {
 	void *handler;
 	unsigned long flags;
-#if defined(__x86_64__)
-	void (*restorer)(void);
-#endif
+	void (*restorer)(void); /* only x86-64 wants one, but AArch64 has the field as well */
 	uint64_t mask;
 };
+_Static_assert(sizeof(struct kernel_action) == 32, "the kernel writes as much");
 
 #if defined(__x86_64__)
 void fibril_signal_return(void) __attribute__((visibility("hidden")));
