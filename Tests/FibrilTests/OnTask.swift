@@ -104,25 +104,23 @@ func setPushing(_ target: WakeTarget, _ isPushing: Bool) {
   unsafe pending.pointee = isPushing ? 1 : 0
 }
 
-/// Waits until the thread sleeps, and has not been awake for a millisecond. False if that takes a second.
+/// Waits until the thread has not run for 20 ms. False if that takes a second or two.
 func fallsAsleep(_ thread: pid_t) -> Bool {
   var before: String?
-  for _ in 0..<1000 {
-    let now = sleeping(thread)
+  for _ in 0..<50 {
+    let now = timeRun(by: thread)
     if now != nil, now == before { return true }
     before = now
-    usleep(1000)
+    usleep(20_000)
   }
   return false
 }
 
-/// How often the thread has gone to sleep, as /proc/PID/task/TID/status says it; nil while it runs.
-private func sleeping(_ thread: pid_t) -> String? {
-  guard let file = unsafe fopen("/proc/self/task/\(thread)/status", "r") else { return nil }
+/// In ns, as /proc/PID/task/TID/schedstat says it: kept up to date at each tick.
+private func timeRun(by thread: pid_t) -> String? {
+  guard let file = unsafe fopen("/proc/self/task/\(thread)/schedstat", "r") else { return nil }
   defer { unsafe fclose(file) }
-  var text = [UInt8](repeating: 0, count: 8192)
+  var text = [UInt8](repeating: 0, count: 128)
   let count = unsafe fread(&text, 1, text.count, file)
-  let lines = String(decoding: text.prefix(count), as: UTF8.self).split(separator: "\n")
-  guard lines.contains(where: { $0.hasPrefix("State:\tS") }) else { return nil }
-  return lines.first { $0.hasPrefix("voluntary_ctxt_switches") }.map(String.init)
+  return String(decoding: text.prefix(count), as: UTF8.self).split(separator: " ").first.map(String.init)
 }
