@@ -167,4 +167,40 @@ import Testing
     }
     #expect(outcomes == [true, false])
   }
+
+  @Test func aSignalToTheThreadIsTakenThere() throws {
+    let result = try onTask { _ in
+      var set = sigset_t()
+      unsafe sigemptyset(&set)
+      unsafe sigaddset(&set, SIGUSR2)
+      unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+      pthread_kill(pthread_self(), SIGUSR2)
+      var time = timespec(tv_sec: 1, tv_nsec: 0)
+      return unsafe withUnsafePointer(to: &set) { set in
+        unsafe withUnsafePointer(to: &time) { time in
+          Self.result(
+            SystemCall(.rt_sigtimedwait, UInt64(UInt(bitPattern: set)), 0, UInt64(UInt(bitPattern: time)), 8))
+        }
+      }
+    }
+    #expect(result == Int(SIGUSR2))
+  }
+
+  @Test func aKeyOfTheThreadIsTheSubmitters() throws {
+    let (added, found) = try onTask { _ in
+      unsafe "user".withCString { type in
+        unsafe "fibril-test".withCString { name in
+          let threads = UInt64(bitPattern: -1)  // KEY_SPEC_THREAD_KEYRING
+          let words = (UInt64(UInt(bitPattern: type)), UInt64(UInt(bitPattern: name)))
+          // KEYCTL_SEARCH
+          return (
+            Self.result(SystemCall(.add_key, words.0, words.1, words.1, 1, threads)),
+            Self.result(SystemCall(.keyctl, 10, threads, words.0, words.1))
+          )
+        }
+      }
+    }
+    // Where a sandbox has no keys, neither call has.
+    #expect(added == found)
+  }
 }

@@ -26,6 +26,7 @@ extension CallClass {
   /// See `resolve`.
   private static let byArgumentsNumbers: [CInt] = [
     SYS_fcntl, SYS_futex, SYS_wait4, SYS_waitid, SYS_ptrace, SYS_epoll_pwait, SYS_close_range,
+    SYS_rt_sigtimedwait, SYS_add_key,
   ]
 
   /// Credentials, namespaces, sandboxes, scheduling: what a new thread inherits from its maker.
@@ -69,10 +70,10 @@ extension CallClass {
     SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, SYS_inotify_add_watch,
     SYS_fanotify_mark, SYS_semop, SYS_semtimedop, SYS_msgsnd, SYS_msgrcv, SYS_mq_open, SYS_mq_unlink,
     SYS_mq_timedsend, SYS_mq_timedreceive, SYS_io_setup, SYS_io_destroy, SYS_io_submit, SYS_io_getevents,
-    SYS_io_pgetevents, SYS_io_uring_enter, SYS_futex_waitv, SYS_rt_sigtimedwait, SYS_mlock, SYS_mlock2, SYS_mlockall,
+    SYS_io_pgetevents, SYS_io_uring_enter, SYS_futex_waitv, SYS_mlock, SYS_mlock2, SYS_mlockall,
     SYS_mbind, SYS_migrate_pages, SYS_move_pages, SYS_process_madvise, SYS_process_mrelease, SYS_process_vm_readv,
     SYS_process_vm_writev, SYS_vhangup, SYS_syslog, SYS_reboot, SYS_kexec_load, SYS_kexec_file_load, SYS_init_module,
-    SYS_finit_module, SYS_delete_module, SYS_bpf, SYS_add_key, SYS_request_key,
+    SYS_finit_module, SYS_delete_module, SYS_bpf, SYS_request_key,
     467,  // open_tree_attr
     457,  // statmount
     458,  // listmount

@@ -66,6 +66,9 @@ enum CallClass: UInt8 {
       }
     // Then the table of descriptors is changed for this thread alone.
     case SYS_close_range: return c & closeRangeUnshares != 0 ? .identity : .helper
+    // KEY_SPEC_THREAD_KEYRING
+    case SYS_add_key: return Int32(truncatingIfNeeded: call.arguments.4) == -1 ? .inline : .helper
+    case SYS_rt_sigtimedwait: return .helper
     case SYS_wait4: return c & UInt64(WNOHANG) != 0 ? .inline : .helper
     case SYS_waitid: return d & UInt64(WNOHANG) != 0 ? .inline : .helper
     case SYS_ptrace:

@@ -99,12 +99,24 @@ extension TaskRef {
 
   @inline(never)
   private func beginByArguments(_ call: SystemCall) -> Beginning {
+    if call.number == .rt_sigtimedwait, let result = takeSignal(call) { return .done(result) }
     switch CallClass.resolve(call) {
     case .helper: return .pends(.helper, 0)
     case .identity: return .done(changeIdentity(call))
     case .refused: return .done(-Int64(EOPNOTSUPP))
     default: return .done(runInline(call))
     }
+  }
+
+  /// A signal that was sent to this thread alone, which a helper would not see: one that has come already.
+  private func takeSignal(_ call: SystemCall) -> Int64? {
+    var attempt = call
+    var none = timespec()
+    let result = unsafe withUnsafePointer(to: &none) { none in
+      attempt.arguments.2 = UInt64(UInt(bitPattern: none))
+      return attempt.run()
+    }
+    return result == -Int64(EAGAIN) ? nil : result
   }
 
   @inline(never)
