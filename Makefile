@@ -80,4 +80,4 @@ test-packages: packages
 
 clean:
 	$(SWIFT) package clean
-	rm -f demo.json demo.txt
+	rm -rf .build/c-library .build/address .build/thread .build/bench demo.json demo.txt

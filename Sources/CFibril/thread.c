@@ -76,15 +76,15 @@ void fibril_registry_unlock(void)
 /* Two words for each of a million names, of which only those in use are ever touched. */
 enum { NAME_INDEX_BYTES = 2 * (1 << 20) * sizeof(uint32_t) };
 
-uint32_t *fibril_name_index(void)
+uint32_t *fibril_name_index(bool map)
 {
 	static uint32_t *index;
 
-	if (!index) {
+	if (map && !index) {
 		void *memory = mmap(NULL, NAME_INDEX_BYTES, PROT_READ | PROT_WRITE,
 				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (memory != MAP_FAILED)
-			index = memory;
+			__atomic_store_n(&index, memory, __ATOMIC_RELEASE);
 	}
-	return index;
+	return __atomic_load_n(&index, __ATOMIC_ACQUIRE);
 }

@@ -79,7 +79,6 @@ int64_t fibril_check_time(uint64_t address) __attribute__((visibility("hidden"))
 void fibril_tell_time_left(uint64_t asked, uint64_t left, uint64_t elapsed) __attribute__((visibility("hidden")));
 
 /*
-<<<<<<< ours
  * openat as long as it finds all it looks up in memory: -EAGAIN if it does not, -EINVAL for what openat2
  * does not take, -ENOSYS before Linux 5.12.
  */
@@ -89,10 +88,6 @@ int64_t fibril_open_cached(uint64_t directory, uint64_t path, uint64_t flags, ui
 /*
  * From now until deadline (CLOCK_MONOTONIC, ns), at least 0 and at most 146 years: io_uring adds it to its
  * own clock, in 63 bits.
-=======
- * From now until deadline (CLOCK_MONOTONIC, ns), at least 0 and at most 146 years: so it still fits 63 bits
- * when the kernel adds what its clock says.
->>>>>>> theirs
  */
 static inline struct timespec fibril_time_left(uint64_t deadline)
 {

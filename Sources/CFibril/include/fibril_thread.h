@@ -99,8 +99,8 @@ uint64_t fibril_take_task_id(void) __attribute__((visibility("hidden")));
 void fibril_registry_lock(void) __attribute__((visibility("hidden")));
 void fibril_registry_unlock(void) __attribute__((visibility("hidden")));
 
-/* The hash index over the name table, mapped at its first use; NULL where there is no memory. Under the lock. */
-uint32_t *fibril_name_index(void) __attribute__((visibility("hidden")));
+/* The hash index over the name table; NULL: not there yet. To map it, which fails for want of memory, takes the lock. */
+uint32_t *fibril_name_index(bool map) __attribute__((visibility("hidden")));
 
 /* Where other threads leave work for a task: lists of entries, newest first. Never unmapped. */
 struct fibril_mailbox {

@@ -52,7 +52,10 @@ extension TaskRef {
   func call(_ call: SystemCall, deadline: UInt64 = 0) -> Int64 {
     let (route, done, end): (Route, Int64, UInt64)
     switch begin(call) {
-    case .done(let result): return result
+    case .done(let result):
+      // Calls that are always ready must not keep the task from the others, nor from what happens meanwhile.
+      if somethingIsDue(), !pointee.runsJob { yieldAfterHarvest() }
+      return result
     case .pends(let chosen, let bytes, let time): (route, done, end) = (chosen, bytes, time)
     }
     harvestIfDue()

@@ -25,7 +25,7 @@ extension TaskRef {
     if pointee.outgoing.forRing.remove(entry) || pointee.outgoing.later.remove(entry) {
       finishInterrupted(entry)
     } else if !pointee.ring!.cancel(entry.bits) {
-      pointee.outgoing.cancellations.append((entry, entry.pointee.id))
+      pointee.outgoing.cancellations.append(Cancellation(entry: entry, id: entry.pointee.id))
     }
     return true
   }

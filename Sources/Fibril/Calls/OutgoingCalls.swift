@@ -9,6 +9,13 @@ enum Route {
   case later
 }
 
+/// A call that the kernel is to be told to cancel. A struct, since a tuple's metadata is made when it is first
+/// used, under a lock that a forked child may find held.
+struct Cancellation {
+  var entry: EntryRef
+  var id: UInt64
+}
+
 /// Calls of one task on their way to a helper or into the kernel, which takes none at the moment.
 struct OutgoingCalls {
   let interruptSignal: CInt
@@ -22,7 +29,7 @@ struct OutgoingCalls {
   /// completions.
   var forRing = EntryQueue()
   /// Cancellations likewise: the entry, and the id that it had.
-  var cancellations: [(entry: EntryRef, id: UInt64)] = []
+  var cancellations: [Cancellation] = []
   /// Calls that helpers have and have not finished.
   var withHelpers = 0
 
@@ -145,7 +152,8 @@ extension TaskRef {
         break
       }
     }
-    while let (entry, id) = pointee.outgoing.cancellations.last {
+    while let cancellation = pointee.outgoing.cancellations.last {
+      let (entry, id) = (cancellation.entry, cancellation.id)
       // The call may have ended meanwhile, and another one be in its entry.
       let isPending = entry.pointee.id == id && entry.pointee.own & OwnFlag.interrupting != 0
       guard !isPending || pointee.ring!.cancel(entry.bits) else { break }

@@ -40,7 +40,8 @@ public struct FibrilTask: ~Copyable {
     public init() {}
   }
 
-  /// Makes the calling thread a task.
+  /// Makes the calling thread a task. Not inside a `withValue` of a task-local: whose values are whose can
+  /// not be told then, and fibrils would see each other's.
   /// - Throws: `FibrilError` when the thread is one already or runs a Swift task, or for want of memory
   ///   or descriptors.
   public init(options: Options = Options()) throws(FibrilError) {

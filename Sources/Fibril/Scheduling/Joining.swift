@@ -7,6 +7,7 @@ internal import CFibrilContract
 extension TaskRef {
   /// Waits for the end of a fibril of this task, whose entry stays until its release.
   func awaitEnd(_ entry: EntryRef, deadline: UInt64) -> Int64 {
+    precondition(entry != pointee.running, "a fibril joins itself: it would wait for itself for ever")
     harvestIfDue()
     var code: Int64 = 0
     // Woken before the end: by the unpark of an earlier wait (`WaitQueue.sleep`).

@@ -17,7 +17,7 @@ extension TaskRef {
   }
 
   @inline(never)
-  private func yieldAfterHarvest() {
+  func yieldAfterHarvest() {
     if pointee.runsJob { refuseToPark() }
     harvestWhatIsDue()
     guard !pointee.runQueue.isEmpty else { return }

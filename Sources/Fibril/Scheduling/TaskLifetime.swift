@@ -92,14 +92,14 @@ func stopTask(_ task: TaskRef) {
   task.renewIfForked()
   task.pointee.helpers?.retire()
   task.pointee.ring?.close()
-  unsafe fibril_emit_task_stop(
-    task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)
   fibril_thread_task_set(nil)
   EndWaiters.setOwner(of: task.pointee.mailbox, task: 0)
   fibril_overflow_unwatch()
   fibril_tools_stop_task()
   let slot = task.pointee.slot
   FibrilTable.hide(slot)
+  unsafe fibril_emit_task_stop(
+    task.pointee.buffer, task.pointee.id, task.pointee.root.pointee.id, task.pointee.threadID)
   unsafe fibril_buffer_release(task.pointee.buffer)
   task.pointee.root.pointee.sequence &+= 1
   task.pointee.stacks.unmapAll()

@@ -71,7 +71,8 @@ extension TaskRef {
       if entry.pointee.own & OwnFlag.sleeps != 0 {
         endSleep(entry, now: now)
       } else if entry.pointee.call >= 0 {
-        entry.pointee.own |= OwnFlag.timedOut
+        // One that was cancelled before stays that.
+        if entry.pointee.own & OwnFlag.interrupting == 0 { entry.pointee.own |= OwnFlag.timedOut }
         interruptCall(entry)
       } else {
         interruptWait(entry, code: -Int64(ETIMEDOUT), by: Waker(time: fibril_ticks()))
