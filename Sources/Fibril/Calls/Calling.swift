@@ -10,7 +10,7 @@ extension TaskRef {
   /// to them with the next `startSubmitted`.
   func submit(_ call: SystemCall) throws(FibrilError) {
     let parent = pointee.running.pointee.id
-    switch begin(call) {
+    switch begin(call, mayPutOff: false) {
     case .done(let result):
       let id = takeID()
       announceCall(call, id: id, parent: parent)
@@ -51,7 +51,7 @@ extension TaskRef {
   /// cancelled, -ETIMEDOUT at the deadline.
   func call(_ call: SystemCall, deadline: UInt64 = 0) -> Int64 {
     let (route, done, end): (Route, Int64, UInt64)
-    switch begin(call) {
+    switch begin(call, mayPutOff: true) {
     case .done(let result):
       // Calls that are always ready must not keep the task from the others, nor from what happens meanwhile.
       if somethingIsDue(), !pointee.runsJob { yieldAfterHarvest() }
@@ -86,12 +86,12 @@ extension TaskRef {
   }
 
   @inline(__always)
-  private func begin(_ call: SystemCall) -> Beginning {
+  private func begin(_ call: SystemCall, mayPutOff: Bool) -> Beginning {
     renewIfForked()
     switch pointee.inlineCalls.choose(call.number.rawValue) {
     case .inline, .watched: return .done(runInline(call))
     case .closing: return beginClosing(call)
-    case .ring: return beginWithoutWaiting(call)
+    case .ring: return beginWithoutWaiting(call, mayPutOff)
     case .timer: return beginSleep(call)
     case .helper: return .pends(.helper, 0)
     case .byArguments: return beginByArguments(call)
@@ -131,13 +131,14 @@ extension TaskRef {
     return mayWait ? .pends(.helper, 0) : .done(runInline(call))
   }
 
-  /// A call that may wait: first as far as it goes without that.
+  /// A call that may wait: first as far as it goes without that. One that a fibril makes may be put off, for
+  /// the fibril waits anyway; one that is submitted is to be on its way.
   @inline(never)
-  private func beginWithoutWaiting(_ call: SystemCall) -> Beginning {
+  private func beginWithoutWaiting(_ call: SystemCall, _ mayPutOff: Bool) -> Beginning {
     switch pointee.inlineCalls.attempt(call) {
     case .done(let result): return .done(result)
     case .waits(let done): return .pends(pointee.ring == nil || isForHelpers(call) ? .helper : .ring, done)
-    case .later where pointee.ring != nil: return .pends(.later, 0)
+    case .later where mayPutOff && pointee.ring != nil: return .pends(.later, 0)
     case .untried, .later: break
     }
     guard pointee.ring != nil else { return .pends(.helper, 0) }
