@@ -96,6 +96,25 @@ import Testing
   }
 
   /// A FUSE file system whose server never answers, in a mount namespace of this thread alone.
+  /// FUSE asks its server also for a poll that does not wait: by a helper, then, where files may hang.
+  @Test(arguments: Way.allCases, [true, false]) func aPollThatDoesNotWait(_ way: Way, _ runsInline: Bool) throws {
+    var options = way.options
+    options.runsFileCallsInline = runsInline
+    let (result, events, blocks) = try onTask(options) { task in
+      let pipe = TestPipe()
+      pipe.write("ready")
+      var polled = pollfd(fd: pipe.reading, events: Int16(POLLIN), revents: 0)
+      let result = unsafe try withUnsafeMutablePointer(to: &polled) { polled in
+        try Asys.call(SystemCall(.poll, UInt64(UInt(bitPattern: polled)), 1, 0))
+      }
+      return (result, polled.revents, task.counts.blocks)
+    }
+    #expect(result == 1)
+    #expect(events == Int16(POLLIN))
+    // In turn only where nothing is mounted that may hang.
+    #expect(runsInline ? blocks <= 1 : blocks == 1)
+  }
+
   @Test(arguments: Way.allCases) func aFileSystemThatHangs(_ way: Way) throws {
     let seen = try onTask(way.options) { task -> (order: [String], result: Int)? in
       let server = unsafe open("/dev/fuse", O_RDWR | O_CLOEXEC)

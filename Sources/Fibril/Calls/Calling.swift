@@ -107,8 +107,17 @@ extension TaskRef {
     case .helper: return .pends(.helper, 0)
     case .identity: return .done(changeIdentity(call))
     case .refused: return .done(-Int64(EOPNOTSUPP))
+    // A poll that does not wait asks the file all the same, and FUSE asks its server.
+    case .inline where Self.asksFiles(call) && pointee.inlineCalls.filesMayHang: return .pends(.helper, 0)
     default: return .done(runInline(call))
     }
+  }
+
+  private static func asksFiles(_ call: SystemCall) -> Bool {
+    #if arch(x86_64)
+      if call.number == .poll || call.number == .epoll_wait { return true }
+    #endif
+    return call.number == .epoll_pwait
   }
 
   /// A signal that was sent to this thread alone, which a helper would not see: one that has come already.

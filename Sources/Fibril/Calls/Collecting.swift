@@ -71,7 +71,10 @@ extension TaskRef {
     interruptEverything()
     while pointee.pendingCalls > 0 {
       _ = takeCompletions(.max) { _ in }
-      _ = awaitCompletions(1)
+      // A signal that could not be sent is tried again.
+      if awaitCompletions(1, deadline: Deadline.after(.milliseconds(10)).nanoseconds) == -Int64(ETIMEDOUT) {
+        interruptCalls { _ in true }
+      }
     }
     _ = takeCompletions(.max) { _ in }
   }

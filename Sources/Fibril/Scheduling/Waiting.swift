@@ -73,7 +73,8 @@ extension TaskRef {
       } else if entry.pointee.call >= 0 {
         // One that was cancelled before stays that.
         if entry.pointee.own & OwnFlag.interrupting == 0 { entry.pointee.own |= OwnFlag.timedOut }
-        interruptCall(entry)
+        // Too many signals are pending to send another one: once more in 10 ms.
+        if !interruptCall(entry) { arm(entry, now + 10_000_000) }
       } else {
         interruptWait(entry, code: -Int64(ETIMEDOUT), by: Waker(time: fibril_ticks()))
       }
