@@ -29,6 +29,25 @@ import Testing
     #expect(completions == [Int64](repeating: 1, count: 21))
   }
 
+  /// Whether they are interrupted before a helper has them, or there.
+  @Test(arguments: [false, true]) func interruptedCallsAreWithNoHelper(_ hasBegun: Bool) throws {
+    let (code, left) = try onTask(Way.helpers.options) { task in
+      final class Seen { var code: Int32 = 0 }
+      let seen = Seen()
+      let pipe = TestPipe()
+      let fibril = try task.spawn {
+        do { _ = try pipe.readByCall() } catch { seen.code = (error as? SystemCallError)?.code ?? -1 }
+      }
+      Fibril.yield()  // calls go to helpers when the task sleeps
+      if hasBegun { try Fibril.sleep(for: .milliseconds(2)) }
+      fibril.cancel()
+      try fibril.join()
+      return (seen.code, Asys.callsWithHelpers)
+    }
+    #expect(code == EINTR)
+    #expect(left == 0)
+  }
+
   /// It lies on every thread's stack.
   @Test func helpersHaveRoomForTheProgramsThreadLocalMemory() throws {
     let (stalls, helpers) = try onTask(Way.helpers.options) { task in

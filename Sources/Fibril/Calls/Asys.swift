@@ -61,6 +61,10 @@ public enum Asys {
     unsafe Int(fibril_atomic_load(&requireTask().pointee.slot.pointer.pointee.helpers))
   }
 
+  /// Calls that helpers have and have not finished: while there are any, the task looks for their results
+  /// before it sleeps.
+  package static var callsWithHelpers: Int { requireTask().pointee.outgoing.withHelpers }
+
   /// Calls of this task that wait for a helper because the system allows no further thread.
   public static var callsWaitingForHelpers: Int {
     unsafe Int(fibril_atomic_load(&requireTask().pointee.slot.pointer.pointee.helper_queue))

@@ -33,13 +33,14 @@ extension TaskRef {
   private func interruptHelper(_ entry: EntryRef) -> Bool {
     if pointee.outgoing.forHelpers.remove(entry) {
       pointee.outgoing.forHelpersCount -= 1
-      pointee.outgoing.withHelpers += 1
       finishInterrupted(entry)
       return true
     }
     let isPrepared = fibril_interrupt_prepare(pointee.outgoing.interruptSignal, false) == 0
     switch pointee.helpers!.interrupt(entry, bySignal: isPrepared) {
-    case .taken: finishInterrupted(entry)
+    case .taken:
+      pointee.outgoing.withHelpers -= 1
+      finishInterrupted(entry)
     case .underWay: break
     case .failed:
       entry.pointee.own &= ~OwnFlag.interrupting

@@ -94,6 +94,7 @@ extension TaskRef {
     // Before they have them: their results count down.
     pointee.outgoing.withHelpers += count
     guard !pointee.helpers!.submit(entries, count: count) else { return }
+    pointee.outgoing.withHelpers -= count
     // No thread to be had at all: better this task waits than that the calls never happen.
     while let entry = entries.popFirst() {
       pointee.slot.pointee.counts.inline_stalls += 1
@@ -102,7 +103,8 @@ extension TaskRef {
     }
   }
 
-  /// Makes the calls that were put off, as far as they go without waiting; the others go to the ring or to a helper.
+  /// Makes the calls that were put off, as far as they go without waiting; for the others it is the turn
+  /// of the ring or of a helper.
   @inline(never)
   func tryLater() {
     var entries = pointee.outgoing.later
