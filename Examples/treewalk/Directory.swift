@@ -34,12 +34,12 @@ struct Place {
 /// A directory that is being walked; its descriptor is closed when its last entry is counted and its last
 /// directory opened.
 final class Directory: Sendable {
-  let place: [CChar]
+  private let path: [CChar]
   let descriptor: Int32
   private let work: WorkList
 
   init(_ place: Place, descriptor: Int32, work: WorkList) {
-    self.place = place.path
+    path = place.path
     self.descriptor = descriptor
     self.work = work
   }
@@ -51,8 +51,8 @@ final class Directory: Sendable {
     let slash = CChar(bitPattern: UInt8(ascii: "/"))
     let length = unsafe strlen(name)
     var path: [CChar] = []
-    path.reserveCapacity(place.count + length + 1)
-    path.append(contentsOf: place.dropLast())
+    path.reserveCapacity(self.path.count + length + 1)
+    path.append(contentsOf: self.path.dropLast())
     if path.last != slash { path.append(slash) }
     let nameStart = path.count
     unsafe path.append(contentsOf: UnsafeBufferPointer(start: name, count: length + 1))

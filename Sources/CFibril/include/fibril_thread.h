@@ -79,16 +79,6 @@ static inline void fibril_atomic_store32(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-/* Raises *word to value unless it is higher already. */
-static inline void fibril_atomic_raise(uint64_t *word, uint64_t value)
-{
-	uint64_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
-
-	while (seen < value &&
-	       !__atomic_compare_exchange_n(word, &seen, value, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		;
-}
-
 /* count ids of fibrils that this process has not used yet: the first of them. */
 uint64_t fibril_take_ids(uint64_t count) __attribute__((visibility("hidden")));
 /* A number for a new kind of fibril-local value, from 0. */
