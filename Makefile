@@ -24,10 +24,10 @@ c-library:
 demo: packages
 	scripts/demo
 
-# Everything that must hold. Live tests need root and BPF, and fail without.
+# Everything that must hold. Live tests need root and BPF, and fail without. A test that hangs is ended.
 test: test-packages lint check-aarch64
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	timeout --signal=ABRT 20m $(SWIFT) test --skip-build
 	scripts/test-without-io-uring
 	scripts/test-dependent-package
 	scripts/test-c-interface

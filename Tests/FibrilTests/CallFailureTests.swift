@@ -10,7 +10,10 @@ import Testing
   private static func inChild(_ body: @escaping @Sendable () throws -> Int32) throws -> Int32 {
     try onThread {
       let child = ForkTests.fork()
-      if child == 0 { _exit((try? body()) ?? 99) }
+      if child == 0 {
+        alarm(120)  // a call that is never made fails the test, and does not hang it
+        _exit((try? body()) ?? 99)
+      }
       var status: CInt = 0
       unsafe waitpid(child, &status, 0)
       return status & 0x7f == 0 ? status >> 8 & 0xff : 1000 + status & 0x7f
@@ -167,6 +170,27 @@ import Testing
       let locked = try Asys.call(SystemCall(.flock, UInt64(directory), UInt64(LOCK_SH)))
       let stalls = task.counts.inlineStalls
       return locked == 0 && stalls == 1 && Asys.helperThreads == 0 ? 0 : 1
+    }
+    try #require(outcome != 77, "run as root")
+    #expect(outcome == 0)
+  }
+
+  /// While anything else can run, a call waits for its first helper and holds up nobody.
+  @Test func withoutAnyHelperTheOtherFibrilsGoOn() throws {
+    let outcome = try Self.inChild {
+      let task = try FibrilTask(options: Way.helpers.options)
+      guard Self.limitThreads(to: 1) else { return 77 }
+      let pipe = TestPipe()
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
+      defer { unsafe buffer.deallocate() }
+      try unsafe Asys.submit(.read(pipe.reading, into: buffer, cookie: 1))
+      try unsafe Asys.submit(.read(pipe.reading, into: buffer, cookie: 2))
+      Asys.cancel(cookie: 1)
+      try Fibril.spawn { pipe.write("x") }
+      var completions: [Completion] = []
+      try Asys.awaitCompletions(minimum: 2, into: &completions)
+      guard task.counts.inlineStalls == 1, Asys.helperThreads == 0 else { return 1 }
+      return completions == [Completion(cookie: 1, result: -Int64(EINTR)), Completion(cookie: 2, result: 1)] ? 0 : 2
     }
     try #require(outcome != 77, "run as root")
     #expect(outcome == 0)

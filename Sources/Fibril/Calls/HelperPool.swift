@@ -236,15 +236,4 @@ extension EntryQueue {
     var other = other
     while let entry = other.popFirst() { append(entry) }
   }
-
-  /// Takes an entry out. Returns whether it was there. Looks at all of them.
-  mutating func remove(_ entry: EntryRef) -> Bool {
-    var rest = EntryQueue()
-    var found = false
-    while let other = popFirst() {
-      if other == entry { found = true } else { rest.append(other) }
-    }
-    self = rest
-    return found
-  }
 }

@@ -84,23 +84,29 @@ extension TaskRef {
     if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
   }
 
+  /// Hands the calls to the helpers. They stay here while there is no helper and none can be made.
   @inline(never)
   func startHelpers() {
     let count = pointee.outgoing.forHelpersCount
-    var entries = pointee.outgoing.forHelpers
-    pointee.outgoing.forHelpers = EntryQueue()
-    pointee.outgoing.forHelpersCount = 0
     if pointee.helpers == nil { replaceHelpers() }
     // Before they have them: their results count down.
     pointee.outgoing.withHelpers += count
-    guard !pointee.helpers!.submit(entries, count: count) else { return }
-    pointee.outgoing.withHelpers -= count
-    // No thread to be had at all: better this task waits than that the calls never happen.
-    while let entry = entries.popFirst() {
-      pointee.slot.pointee.counts.inline_stalls += 1
-      let done = entry.pointee.result
-      finishCall(entry, result: SystemCall.total(done, SystemCall(of: entry).advanced(by: done).run()))
+    guard pointee.helpers!.submit(pointee.outgoing.forHelpers, count: count) else {
+      pointee.outgoing.withHelpers -= count
+      return
     }
+    pointee.outgoing.forHelpers = EntryQueue()
+    pointee.outgoing.forHelpersCount = 0
+  }
+
+  /// Makes the call that has waited longest for a first helper: nothing else can run, and better this task
+  /// waits than that the call never happens.
+  func runWithoutHelper() {
+    guard let entry = pointee.outgoing.forHelpers.popFirst() else { return }
+    pointee.outgoing.forHelpersCount -= 1
+    pointee.slot.pointee.counts.inline_stalls += 1
+    let done = entry.pointee.result
+    finishCall(entry, result: SystemCall.total(done, SystemCall(of: entry).advanced(by: done).run()))
   }
 
   /// Makes the calls that were put off, as far as they go without waiting; for the others it is the turn

@@ -25,6 +25,10 @@ extension TaskRef {
     if !pointee.outgoing.later.isEmpty { tryLater() }
     if pointee.outgoing.forHelpersCount > 0 { startHelpers() }
     guard pointee.slot.pointee.runnable == 0 else { return }
+    if pointee.outgoing.forHelpersCount > 0 {
+      runWithoutHelper()
+      return harvest()
+    }
     lookForHelpersResults()
     unsafe fibril_emit_before_sleep(pointee.buffer)
     pointee.mailbox.announceSleep()

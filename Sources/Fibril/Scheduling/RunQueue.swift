@@ -42,6 +42,20 @@ struct EntryQueue {
     return entry
   }
 
+  /// Takes an entry out. Returns whether it was there. Looks at those in front of it.
+  mutating func remove(_ entry: EntryRef) -> Bool {
+    if first == entry { return popFirst() != nil }
+    var previous = first
+    while let before = previous {
+      previous = EntryRef(bits: before.pointee.link)
+      guard previous == entry else { continue }
+      before.pointee.link = entry.pointee.link
+      if last == entry { last = before }
+      return true
+    }
+    return false
+  }
+
   /// Fetches into the cache what the switch to the first one will touch, while another one runs: its
   /// entry, and the end of its stack. With a thousand fibrils all of that has gone cold.
   @inline(__always)
