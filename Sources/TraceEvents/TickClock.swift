@@ -47,10 +47,10 @@ private func monotonicNanoseconds() -> UInt64 {
 /// precision.
 public struct TickClock: Sendable {
   /// What the ticks are.
-  public enum Source: Sendable {
-    case timeStampCounter
+  public enum Source: UInt8, Sendable {
+    case timeStampCounter = 1
     /// Ticks are CLOCK_MONOTONIC nanoseconds already.
-    case monotonic
+    case monotonic = 2
   }
 
   /// What its ticks are.

@@ -32,10 +32,14 @@
  *   wake            who is woken       waking fibril or 0       waking task or 0
  *   teardown        who ended          return code, -errno      0
  *   pad             0                  0                        0
+ *   stack           as in front of it  0                        id of a user stack
  *
  * submit_entry follows the submit of a closure and block_deadline the block it belongs to; both
  * carry the same time, both count as records but not as events, and a group is never divided
  * between two batches (a pad fills the slot in front of the wrap; it is no event either).
+ *
+ * stack is written by a tracer's own program, never by the process: the record in front of it was made
+ * with that stack.
  *
  * A wake carries the time at which the waker acted, not that at which the target's task noted it,
  * so it may be older than the record in front of it.
@@ -51,6 +55,7 @@ enum fibril_record_kind {
 	FIBRIL_RECORD_WAKE = 8,
 	FIBRIL_RECORD_TEARDOWN = 9,
 	FIBRIL_RECORD_PAD = 10,
+	FIBRIL_RECORD_STACK = 11,
 };
 
 /* Why a fibril blocks, and what its object then is. */
