@@ -60,6 +60,7 @@ let package = Package(
     swift("BPFLoader", ["BPFObjects", "CLibbpf", "CFibrilContract", "ELFNotes", "TraceEvents"]),
     swift("Timeline", ["TraceEvents"]),
     swift("Exporters", ["Timeline", "TraceEvents"]),
+    swift("FlightRecorder", ["Timeline", "TraceEvents"]),
     swift("Inspection", ["CFibrilContract", "CSystemCalls", "ELFNotes", "TraceEvents"]),
     swift("Symbols", ["CLibdw"]),
     command(
@@ -80,7 +81,7 @@ let package = Package(
     .target(name: "ExceptionShim", path: "Tests/ExceptionShim"),
     tests("FibrilTests", ["ExceptionShim", "Fibril"]),
     tests("TraceEventsTests", ["TraceEvents", "CFibrilContract"]),
-    tests("TimelineTests", ["Timeline", "TraceEvents"]),
+    tests("TimelineTests", ["FlightRecorder", "Timeline", "TraceEvents"]),
     tests("ExportersTests", ["Exporters", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),
     tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),
     tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),

@@ -20,6 +20,11 @@ struct FibrilStore {
     places.keys.sorted()
   }
 
+  /// The same in whatever order.
+  var unordered: some Sequence<UInt64> {
+    places.keys
+  }
+
   @discardableResult
   mutating func insert(_ fibril: UInt64, _ track: FibrilTrack) -> Int {
     let place: Int

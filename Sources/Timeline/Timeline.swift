@@ -88,6 +88,9 @@ public struct Timeline {
     latest = nil
   }
 
+  /// The tasks that live.
+  var openTasks: some Sequence<TaskTrack> { taskIndex.values.lazy.map { tasks[$0] } }
+
   // MARK: Tasks
 
   private mutating func startTask(

@@ -95,7 +95,7 @@ import TraceEvents
 
   // MARK: Runs
 
-  private func run(
+  func run(
     start: UInt64, _ snapshot: ProcessSnapshot?, _ events: [Event], end: UInt64
   ) -> (Recorder, Timeline) {
     var recorder = Recorder()
@@ -122,7 +122,7 @@ import TraceEvents
   // MARK: Checks
 
   /// Every slice that says something says the truth.
-  private func checkTruth(_ recorder: Recorder, _ model: Model) {
+  func checkTruth(_ recorder: Recorder, _ model: Model) {
     for slices in Dictionary(grouping: recorder.states, by: \.label.fibril).values {
       for (index, slice) in slices.enumerated() where slice.state != .unknown && slice.begin < slice.end {
         // A wake may be older than the block in front of it, or the last record before a loss; if that is lost, nobody
@@ -148,7 +148,7 @@ import TraceEvents
   }
 
   /// The slices of a track lie end to end; inline calls lie within one slice of their parent.
-  private func checkTracks(_ recorder: Recorder) {
+  func checkTracks(_ recorder: Recorder) {
     for (fibril, slices) in Dictionary(grouping: recorder.states, by: \.label.fibril) {
       for (slice, next) in zip(slices, slices.dropFirst()) { #expect(slice.end == next.begin, "fibril \(fibril)") }
       for slice in slices { #expect(slice.begin <= slice.end && slice.since <= slice.begin) }
