@@ -66,7 +66,8 @@ let package = Package(
     command(
       "FibrilCLI",
       [
-        "BPFLoader", "CSystemCalls", "ELFNotes", "Exporters", "Inspection", "Symbols", "Timeline", "TraceEvents",
+        "BPFLoader", "CSystemCalls", "ELFNotes", "Exporters", "FlightRecorder", "Inspection", "Symbols", "Timeline",
+        "TraceEvents",
         argumentParser,
       ]),
 

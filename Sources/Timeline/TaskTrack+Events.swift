@@ -58,7 +58,7 @@ extension TaskTrack {
     }
     var track = FibrilTrack(
       kind: call == nil ? .closure : .call, name: name, parent: parent, state: call == nil ? .runnable : .created,
-      begin: clock, losses: UInt32(truncatingIfNeeded: losses.count))
+      begin: clock, losses: lossCount)
     track.call = call ?? 0
     track.flags = .submitKnown
     if let index = fibrils.place(of: parent) {

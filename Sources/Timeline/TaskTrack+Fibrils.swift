@@ -21,7 +21,7 @@ extension TaskTrack {
       let begin = losses.last?.time ?? start
       let track = FibrilTrack(
         kind: .unknown, name: 0, parent: 0, state: .unknown, begin: begin,
-        losses: UInt32(truncatingIfNeeded: losses.count))
+        losses: lossCount)
       return add(track, fibril, entry: 0, at: begin, &statistics, &sink)
     }
     settle(index, fibril, &sink)
@@ -72,9 +72,9 @@ extension TaskTrack {
   /// Lets a fibril feel the losses since its last event. They are not spread to all fibrils when they happen: a million
   /// may be waiting.
   mutating func settle(_ index: Int, _ fibril: UInt64, _ sink: inout some TimelineSink) {
-    let first = Int(fibrils[index].losses)
+    let first = Int(fibrils[index].losses &- forgottenLosses)
     guard first < losses.count else { return }
-    fibrils[index].losses = UInt32(truncatingIfNeeded: losses.count)
+    fibrils[index].losses = lossCount
     for loss in losses[first...] {
       // The table was read after the task's next number was: it knows better than the records before that.
       if fibrils[index].flags.contains(.dead) {

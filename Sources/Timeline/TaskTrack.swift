@@ -21,7 +21,11 @@ struct TaskTrack {
   var fibrils = FibrilStore()
   /// The running fibril, after its teardown: it runs on, and wakes others, until the switch away from it.
   var ending: UInt64?
+  /// The latest ones, and how many there were before them, which all its fibrils have been through.
   private(set) var losses: [Loss] = []
+  private(set) var forgottenLosses: UInt32 = 0
+  var lossCount: UInt32 { forgottenLosses &+ UInt32(truncatingIfNeeded: losses.count) }
+  static let mostLosses = 256
   /// The latest loss, as long as nothing has come after it.
   private var openLoss: LostRange?
 
@@ -99,6 +103,7 @@ struct TaskTrack {
       openLoss = range
       losses[losses.count - 1].end = max(losses[losses.count - 1].end, loss.end)
     } else {
+      if losses.count == Self.mostLosses { forgetLosses(&sink) }
       openLoss = LostRange(task: task, threadID: threadID, records: records, begin: loss.time, end: loss.time)
       losses.append(loss)
     }
@@ -107,6 +112,15 @@ struct TaskTrack {
     if isFresh, replayFrom >= number { activity = .unknown }
     isFresh = false
     if activity != .unknown { become(.unknown, at: loss.time, &sink) }
+  }
+
+  /// Lets all fibrils feel the losses so far, of which only the last is kept: a starved trace may have millions.
+  private mutating func forgetLosses(_ sink: inout some TimelineSink) {
+    for fibril in fibrils.fibrils {
+      if let index = fibrils.place(of: fibril) { settle(index, fibril, &sink) }
+    }
+    forgottenLosses &+= UInt32(losses.count - 1)
+    losses.removeFirst(losses.count - 1)
   }
 
   /// Something came after the loss: it has an end.

@@ -13,7 +13,7 @@ extension TaskTrack {
       guard let place = fibrils.place(of: fibril) else { continue }
       let track = fibrils[place]
       // What a loss has made of it shows at its next event.
-      if track.flags.contains(.dead) || Int(track.losses) != losses.count { continue }
+      if track.flags.contains(.dead) || track.losses != lossCount { continue }
       sink.consume(
         StateSlice(
           label: track.label(fibril), task: self.task, state: track.state, reason: track.reason, object: track.object,

@@ -2,7 +2,7 @@
 // traces with losses.
 
 import Testing
-import Timeline
+@testable import Timeline
 import TraceEvents
 
 @Suite struct ModelTests {
@@ -91,6 +91,28 @@ import TraceEvents
         == events.count { event in
           if case .lost = event.body { false } else { true }
         })
+  }
+
+  /// Not all losses of a starved trace are remembered.
+  @Test func manyLosses() {
+    var model = Model(task: 1, seed: 3, recordsAllWakes: false)
+    for _ in 0..<6000 { model.step() }
+    var events: [Event] = []
+    var losses = 0
+    for (index, event) in model.events.enumerated() {
+      if index % 7 == 6 {
+        let time = model.events[index - 1].time
+        events.append(Event(time: time, task: 1, number: UInt64(index), body: .lost(records: 1)))
+        losses += 1
+      } else {
+        events.append(event)
+      }
+    }
+    #expect(losses > 2 * TaskTrack.mostLosses)
+    let (recorder, _) = run(start: 0, nil, events, end: model.time + 10)
+    checkTruth(recorder, model)
+    checkTracks(recorder)
+    #expect(recorder.lost.count == losses)
   }
 
   // MARK: Runs
