@@ -50,11 +50,9 @@ def build_ours():
     subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=ROOT, check=True, stdout=sys.stderr)
   install("gcc", "libc6-dev")
   includes = [f"-I{ROOT}/Sources/CFibril/include", f"-I{ROOT}/bpf/include"]
-  assembly = lambda part: str(ROOT / "Sources" / "CFibril" / f"{part}-{platform.machine()}.S")
   quietly("gcc", *C_FLAGS, f"-I{ROOT}/Sources/CFibril", SOURCES / "raw-switch.c",
           SOURCES / f"raw-switch-{platform.machine()}.S", "-o", BUILD / "raw-switch")
-  quietly("gcc", *C_FLAGS, "-Wno-unused-parameter", *includes, SOURCES / "probe-sites.c", assembly("probes"),
-          "-o", BUILD / "probe-sites")
+  quietly("gcc", *C_FLAGS, "-Wno-unused-parameter", *includes, SOURCES / "probe-sites.c", "-o", BUILD / "probe-sites")
   quietly("gcc", *C_FLAGS, SOURCES / "echo-load.c", "-o", BUILD / "echo-load")
 
 

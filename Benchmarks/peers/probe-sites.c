@@ -1,6 +1,7 @@
 // Passes a probe site so many times while nobody listens, for callgrind to count the instructions. "none"
-// is the loop alone. Built with the runtime's own header and assembly file.
-#include <fibril_probes.h>
+// is the loop alone. Built with the runtime's own header and sites.
+#include <fibril_events.h>
+#include <fibril_probes_sites.h>
 #include <stdlib.h>
 #include <string.h>
 

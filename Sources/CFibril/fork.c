@@ -5,7 +5,7 @@
  */
 #include "fibril_fork.h"
 
-#include "fibril_probes.h"
+#include "fibril_events.h"
 #include "fibril_thread.h"
 #include "fibril_wait.h"
 

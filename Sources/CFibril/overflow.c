@@ -6,7 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "fibril_overflow.h"
-#include "fibril_probes.h"
+#include "fibril_events.h"
 
 #include <pthread.h>
 #include <signal.h>

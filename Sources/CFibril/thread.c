@@ -6,7 +6,6 @@
 #include "fibril_context.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 __thread void *fibril_thread_task __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -71,20 +70,4 @@ void fibril_registry_lock(void)
 void fibril_registry_unlock(void)
 {
 	pthread_mutex_unlock(&registry);
-}
-
-/* Two words for each of a million names, of which only those in use are ever touched. */
-enum { NAME_INDEX_BYTES = 2 * (1 << 20) * sizeof(uint32_t) };
-
-uint32_t *fibril_name_index(bool map)
-{
-	static uint32_t *index;
-
-	if (map && !index) {
-		void *memory = mmap(NULL, NAME_INDEX_BYTES, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (memory != MAP_FAILED)
-			__atomic_store_n(&index, memory, __ATOMIC_RELEASE);
-	}
-	return __atomic_load_n(&index, __ATOMIC_ACQUIRE);
 }

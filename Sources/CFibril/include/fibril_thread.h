@@ -85,12 +85,9 @@ uint64_t fibril_take_ids(uint64_t count) __attribute__((visibility("hidden")));
 uint64_t fibril_take_local_key(void) __attribute__((visibility("hidden")));
 uint64_t fibril_take_task_id(void) __attribute__((visibility("hidden")));
 
-/* Guards the tables that all tasks of the process share: task slots, chunks, names. */
+/* Guards the tables that all tasks of the process share: task slots and chunks. */
 void fibril_registry_lock(void) __attribute__((visibility("hidden")));
 void fibril_registry_unlock(void) __attribute__((visibility("hidden")));
-
-/* The hash index over the name table; NULL: not there yet. To map it, which fails for want of memory, takes the lock. */
-uint32_t *fibril_name_index(bool map) __attribute__((visibility("hidden")));
 
 /* Where other threads leave work for a task: lists of entries, newest first. Never unmapped. */
 struct fibril_mailbox {

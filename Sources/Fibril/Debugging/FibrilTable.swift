@@ -9,7 +9,6 @@ internal import Glibc
 /// globals, which would be checked for exclusivity on every use.
 enum FibrilTable {
   static let mostTasks = 65_536
-  static let mostNames = Int(FIBRIL_MOST_NAMES)
   static let entriesInChunk = 1024
   static let mostChunks = 8192
 
@@ -59,27 +58,14 @@ enum FibrilTable {
   private static func setUp() throws(FibrilError) {
     let root = unsafe fibril_root_address()!
     guard unsafe root.pointee.magic == 0 else { return }
-    fibril_clock_choose()
-    unsafe root.pointee.tasks = try reserve(mostTasks * MemoryLayout<fibril_task_slot>.stride)
-    if let names = unsafe fibril_names() {
-      unsafe root.pointee.names = UInt64(UInt(bitPattern: names))
-    } else {
-      unsafe root.pointee.names = try reserve(mostNames * MemoryLayout<fibril_name>.stride)
+    // With it come the clock and the names.
+    _ = fibril_process_ident()
+    guard unsafe root.pointee.names != 0 else {
+      throw FibrilError(action: "map the table of names", code: ENOMEM)
     }
-    fibril_names_announce(1)
-    unsafe root.pointee.task_bytes = UInt32(MemoryLayout<fibril_task_slot>.stride)
-    unsafe root.pointee.fibril_bytes = UInt32(MemoryLayout<fibril_entry>.stride)
-    unsafe root.pointee.name_bytes = UInt32(MemoryLayout<fibril_name>.stride)
-    unsafe root.pointee.bytes = UInt32(MemoryLayout<fibril_root>.size)
-    unsafe root.pointee.version = FIBRIL_TABLE_VERSION
-    unsafe root.pointee.context = fibril_context_kind()
-    unsafe root.pointee.pid = UInt32(getpid())
-    unsafe root.pointee.ident = fibril_process_ident()
-    unsafe withUnsafeMutableBytes(of: &root.pointee.runtime) { field in
-      unsafe field.copyBytes(from: "Fibril \(Fibril.version)".utf8.prefix(field.count - 1))
-    }
-    fibril_store_barrier()
-    unsafe root.pointee.magic = UInt64(FIBRIL_ROOT_MAGIC)
+    let slots = try reserve(mostTasks * MemoryLayout<fibril_task_slot>.stride)
+    unsafe fibril_table_publish(
+      "Fibril \(Fibril.version)", UnsafeMutablePointer(bitPattern: UInt(slots)), 0, fibril_context_kind())
   }
 
   /// Zeroed memory that costs only what is touched.
