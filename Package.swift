@@ -88,7 +88,8 @@ let package = Package(
     tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),
     tests("SymbolsTests", ["CLibdw", "Symbols"]),
     tests(
-      "LiveTests", ["FibrilCLI", "BPFLoader", "Inspection", "TraceEvents", "fibril-workload", "treewalk"]),
+      "LiveTests",
+      ["FibrilCLI", "BPFLoader", "ELFNotes", "Inspection", "Symbols", "TraceEvents", "fibril-workload", "treewalk"]),
     tests("CommandLineTests", ["FibrilCLI", "fibril-workload"], resources: [.copy("Golden")]),
   ],
   swiftLanguageModes: [.v6]

@@ -3,7 +3,7 @@ public import ELFNotes
 internal import Glibc
 public import TraceEvents
 
-/// A file with sites of the probe `batch`, under a name by which this process can open it.
+/// A file with sites of probes, under a name by which this process can open it.
 public struct ProbedFile: Equatable, Sendable {
   /// A name under which this process can open it, not the process's own.
   public let path: String
@@ -14,22 +14,30 @@ public struct ProbedFile: Equatable, Sendable {
   /// The probe that carries records.
   static let probe = "batch"
 
+  /// What a file's probes are wanted for.
+  public enum Use: Sendable {
+    /// Whole buffers of records, by the probe `batch`.
+    case batches
+    /// Single events, by all other probes.
+    case events
+  }
+
   /// The program at `path`, or else the shared libraries it will have, for a process that is about to
   /// execute it; never none.
   ///
   /// Throws `BPFError` if it cannot be read, has no probes or unsafe ones.
-  public static func all(ofProgram path: String) throws(BPFError) -> [ProbedFile] {
+  public static func all(ofProgram path: String, for use: Use = .batches) throws(BPFError) -> [ProbedFile] {
     let action = "trace \(path)"
     let sites: [ProbeSite]
     do {
-      sites = try Self.sites(path)
+      sites = try Self.sites(path, use)
     } catch {
       throw BPFError(action, cause: "\(error)")
     }
     guard sites.isEmpty else { return [try ProbedFile(path: path, sites: sites, action)] }
     var files: [ProbedFile] = []
     for library in LoadedLibraries.paths(ofProgram: path) {
-      guard let sites = try? Self.sites(library), !sites.isEmpty else { continue }
+      guard let sites = try? Self.sites(library, use), !sites.isEmpty else { continue }
       try files.append(ProbedFile(path: library, sites: sites, action))
     }
     guard !files.isEmpty else { throw noProbes(action) }
@@ -40,7 +48,7 @@ public struct ProbedFile: Equatable, Sendable {
   ///
   /// Deleted files and those of another mount namespace are found too. Throws `BPFError` if there
   /// is none, if its probes are unsafe, or if the process may not be looked into.
-  public static func all(of process: ProcessFolder) throws(BPFError) -> [ProbedFile] {
+  public static func all(of process: ProcessFolder, for use: Use = .batches) throws(BPFError) -> [ProbedFile] {
     let action = "attach to process \(process.processID)"
     errno = 0
     guard let maps = contentsOfProcFile(process.path + "/maps", limit: 1 << 26) else {
@@ -54,7 +62,7 @@ public struct ProbedFile: Equatable, Sendable {
     for mapping in maps.split(separator: "\n").compactMap({ ExecutableMapping($0) }) {
       // Whatever else is mapped, and may be no ELF file, is not the concern here.
       guard seen.insert(mapping.file).inserted, let path = mapping.openablePath(in: process),
-        let sites = try? sites(path), !sites.isEmpty
+        let sites = try? sites(path, use), !sites.isEmpty
       else { continue }
       try files.append(ProbedFile(path: path, sites: sites, action))
     }
@@ -66,7 +74,7 @@ public struct ProbedFile: Equatable, Sendable {
   var argumentsAreInCallingOrder: Bool {
     sites.allSatisfy { site in
       let places = site.arguments.split(separator: " ").map { $0.hasPrefix("-") ? $0.dropFirst() : $0 }
-      return places.prefix(4).elementsEqual(Self.callingOrder, by: ==)
+      return places.elementsEqual(Self.callingOrder.prefix(places.count), by: ==)
     }
   }
 
@@ -89,8 +97,8 @@ public struct ProbedFile: Equatable, Sendable {
     }
   }
 
-  private static func sites(_ path: String) throws(ELFError) -> [ProbeSite] {
-    try ELFNotes.probeSites(inFile: path, provider: provider).filter { $0.name == probe }
+  private static func sites(_ path: String, _ use: Use) throws(ELFError) -> [ProbeSite] {
+    try ELFNotes.probeSites(inFile: path, provider: provider).filter { ($0.name == probe) == (use == .batches) }
   }
 
   private static func noProbes(_ action: String) -> BPFError {
@@ -99,10 +107,10 @@ public struct ProbedFile: Equatable, Sendable {
   }
 
   #if arch(arm64)
-    private static let callingOrder: [Substring] = ["8@x0", "8@x1", "8@x2", "8@x3"]
+    private static let callingOrder: [Substring] = ["8@x0", "8@x1", "8@x2", "8@x3", "8@x4", "8@x5"]
     private static let emptyInstruction: [UInt8] = [0x1f, 0x20, 0x03, 0xd5]
   #else
-    private static let callingOrder: [Substring] = ["8@%rdi", "8@%rsi", "8@%rdx", "8@%rcx"]
+    private static let callingOrder: [Substring] = ["8@%rdi", "8@%rsi", "8@%rdx", "8@%rcx", "8@%r8", "8@%r9"]
     private static let emptyInstruction: [UInt8] = [0x90]
   #endif
 }

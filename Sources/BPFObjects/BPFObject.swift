@@ -9,6 +9,9 @@ public struct BPFObject: Sendable {
   /// `bpf/batch.bpf.c`: copies whole buffers of records into a ring.
   public static let batch = BPFObject(name: "fibril_batch", text: batchObject)
 
+  /// `bpf/precise.bpf.c`: a ring entry for every event.
+  public static let precise = BPFObject(name: "fibril_precise", text: preciseObject)
+
   /// The ELF object.
   public func decoded() -> [UInt8] {
     text.withUTF8Buffer { unsafe Base64.decode($0.span) }

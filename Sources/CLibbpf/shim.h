@@ -13,11 +13,12 @@
 
 /*
  * Attaches a program to `count` places of a file by one link. `semaphores` are offsets in the file
- * too, 0 where a site has none; `process` 0 is every process. Returns the link's descriptor, or -1
- * with errno.
+ * too, 0 where a site has none; `cookies` is what the program is told of each site, or NULL;
+ * `process` 0 is every process. Returns the link's descriptor, or -1 with errno.
  */
-static inline int tracer_link_uprobe_multi(int program, const char *path, const unsigned long *offsets,
-					   const unsigned long *semaphores, unsigned int count, unsigned int process)
+static inline int tracer_link_uprobe_multi_told(int program, const char *path, const unsigned long *offsets,
+						const unsigned long *semaphores, const __u64 *cookies,
+						unsigned int count, unsigned int process)
 {
 	/* As `link_create` and its `uprobe_multi` stand in the kernel's union bpf_attr. */
 	struct {
@@ -32,7 +33,15 @@ static inline int tracer_link_uprobe_multi(int program, const char *path, const 
 	attributes.path = (__u64)(unsigned long)path;
 	attributes.offsets = (__u64)(unsigned long)offsets;
 	attributes.semaphores = (__u64)(unsigned long)semaphores;
+	attributes.cookies = (__u64)(unsigned long)cookies;
 	attributes.count = count;
 	attributes.process = process;
 	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
+}
+
+/* The same for a program that asks for no cookie. */
+static inline int tracer_link_uprobe_multi(int program, const char *path, const unsigned long *offsets,
+					   const unsigned long *semaphores, unsigned int count, unsigned int process)
+{
+	return tracer_link_uprobe_multi_told(program, path, offsets, semaphores, NULL, count, process);
 }

@@ -123,7 +123,7 @@ void fibril_emit_task_start(struct fibril_buffer *buffer, uint64_t task, uint64_
 	if (fibril_records(buffer))
 		fibril_append(buffer, FIBRIL_RECORD_TASK_START, fibril_ticks(), root, tid, 0);
 	if (fibril_task_start_semaphore)
-		fibril_probe_task_start(task, tid, buffer);
+		fibril_probe_task_start(task, tid, buffer, root);
 }
 
 void fibril_emit_task_stop(struct fibril_buffer *buffer, uint64_t task, uint64_t root, uint32_t tid)
@@ -133,7 +133,7 @@ void fibril_emit_task_stop(struct fibril_buffer *buffer, uint64_t task, uint64_t
 		fibril_buffer_flush(buffer);
 	}
 	if (fibril_task_stop_semaphore)
-		fibril_probe_task_stop(task, tid, buffer);
+		fibril_probe_task_stop(task, tid, buffer, root);
 }
 
 void fibril_emit_before_sleep_slow(struct fibril_buffer *buffer)

@@ -63,8 +63,8 @@ FIBRIL_SITE("wake", FIBRIL_ARGUMENTS_4);
 FIBRIL_SITE("batch", FIBRIL_ARGUMENTS_4);
 FIBRIL_SITE("submit", FIBRIL_ARGUMENTS_6);
 FIBRIL_SITE("teardown", FIBRIL_ARGUMENTS_3);
-FIBRIL_SITE("task_start", FIBRIL_ARGUMENTS_3);
-FIBRIL_SITE("task_stop", FIBRIL_ARGUMENTS_3);
+FIBRIL_SITE("task_start", FIBRIL_ARGUMENTS_4);
+FIBRIL_SITE("task_stop", FIBRIL_ARGUMENTS_4);
 
 /*
  * They lie side by side so that an event looks at its own and at batch's with one 8-byte load: switch, block and
@@ -94,8 +94,8 @@ __asm__(
 	"	.popsection\n");
 
 /* Arguments as contract A lists them. */
-void fibril_probe_task_start(uint64_t task, uint64_t tid, const void *buffer) FIBRIL_HIDDEN;
-void fibril_probe_task_stop(uint64_t task, uint64_t tid, const void *buffer) FIBRIL_HIDDEN;
+void fibril_probe_task_start(uint64_t task, uint64_t tid, const void *buffer, uint64_t root) FIBRIL_HIDDEN;
+void fibril_probe_task_stop(uint64_t task, uint64_t tid, const void *buffer, uint64_t root) FIBRIL_HIDDEN;
 void fibril_probe_submit(uint64_t task, uint64_t fibril, uint64_t parent, int64_t call, uint64_t entry,
 			 const char *name) FIBRIL_HIDDEN;
 void fibril_probe_switch(uint64_t task, uint64_t previous, uint64_t next, uint64_t previous_state) FIBRIL_HIDDEN;

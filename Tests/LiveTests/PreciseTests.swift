@@ -1,0 +1,191 @@
+// Precise mode against a program that knows its own counts: everything arrives, filters leave out just
+// what they should, and what is lost is known exactly.
+import Foundation
+import Inspection
+import Symbols
+import Testing
+
+@testable import BPFLoader
+@testable import TraceEvents
+
+@Suite struct PreciseTests {
+  let workload = builtPrograms.appending(path: "fibril-workload").path
+
+  private func arguments(_ more: String...) -> [String] { more + ["--wait-for-tracer", "60"] }
+
+  private func counts(of trace: PreciseTrace) throws -> [String: UInt64] {
+    try numbers(Data(trace.subject.outputAtEnd().utf8))
+  }
+
+  @Test(arguments: PreciseObject.Way.allCases)
+  func everyEventArrives(way: PreciseObject.Way) throws {
+    var trace = try PreciseTrace(
+      workload, arguments("--tasks", "2", "--fibrils", "50", "--blocks", "20"), by: way)
+    let start = ClockPair.now().nanoseconds
+    let totals = try trace.run()
+    let printed = try counts(of: trace)
+    let seen = trace.recording
+    #expect(totals.lost == 0 && totals.tasks == 2 && totals.isComplete && totals.missedNames == 0)
+    #expect(totals.records == UInt64(seen.records.count) && seen.ending == .traceEnded)
+    #expect(seen.process?.clock == .monotonic)
+    for (kind, name) in [
+      (PlainRecord.submit, "submits"), (PlainRecord.block, "blocks"), (PlainRecord.wake, "wakes"),
+      (PlainRecord.teardown, "teardowns"),
+    ] {
+      #expect(seen.count(kind) == printed[name], "\(name)")
+    }
+    #expect(seen.count(PlainRecord.switch) == printed["switches"]! + printed["sleeps"]! + printed["resumes"]!)
+    #expect(seen.count(PlainRecord.taskStart) == 2)
+    let roots = seen.records.filter { $0.kind == PlainRecord.taskStart }.map(\.fibril)
+    #expect(Set(roots) == Set(seen.records.filter { $0.kind == PlainRecord.submit }.map(\.arg)))
+    // Each task has its worker-0 to worker-49, by one index a name.
+    let names = seen.records.filter { $0.kind == PlainRecord.submitEntry }.map { seen.names[Int($0.arg32)] }
+    #expect(names.sorted() == (0..<50).flatMap { Array(repeating: "worker-\($0)", count: 2) }.sorted())
+    #expect(seen.names.count == 51)
+    let end = ClockPair.now().nanoseconds
+    for task in Set(seen.records.map(\.task)) {
+      let times = seen.records.filter { $0.task == task }.map(\.time)
+      #expect(times == times.sorted() && times[0] >= start && times.last! <= end)
+    }
+  }
+
+  @Test func aTaskIsFilteredInTheKernel() throws {
+    var trace = try PreciseTrace(
+      workload, arguments("--tasks", "2", "--fibrils", "50", "--blocks", "5"),
+      PreciseSession.Options(filter: PreciseSession.Filter(task: 1)))
+    let totals = try trace.run()
+    let printed = try counts(of: trace)
+    #expect(totals.lost == 0 && totals.tasks == 1)
+    #expect(trace.recording.records.allSatisfy { $0.task == 1 })
+    #expect(trace.recording.count(PlainRecord.submit) == printed["submits"]! / 2)
+    #expect(trace.recording.count(PlainRecord.teardown) == printed["teardowns"]! / 2)
+  }
+
+  @Test func aFibrilIsFilteredInTheKernel() throws {
+    let fibril: UInt64 = 5
+    var trace = try PreciseTrace(
+      workload, arguments("--fibrils", "50", "--blocks", "7"),
+      PreciseSession.Options(filter: PreciseSession.Filter(fibril: fibril)))
+    let totals = try trace.run()
+    let seen = trace.recording
+    #expect(totals.lost == 0)
+    for (kind, count) in [
+      (PlainRecord.submit, 1), (PlainRecord.block, 7), (PlainRecord.wake, 7), (PlainRecord.teardown, 1),
+    ] as [(UInt16, UInt64)] {
+      #expect(seen.count(kind) == count && seen.count(kind) { $0.fibril == fibril } == count)
+    }
+    let switches = seen.records.filter { $0.kind == PlainRecord.switch }
+    #expect(switches.count { $0.fibril == fibril } == 8 && switches.count { $0.arg == fibril } == 8)
+    #expect(switches.allSatisfy { $0.fibril == fibril || $0.arg == fibril })
+  }
+
+  @Test func kindsAreFilteredInTheKernel() throws {
+    var trace = try PreciseTrace(
+      workload, arguments("--tasks", "2", "--fibrils", "50", "--blocks", "5"),
+      PreciseSession.Options(filter: PreciseSession.Filter(kinds: [.wake, .teardown])))
+    // Nobody listens to the others.
+    #expect(try trace.semaphores().count { $0 > 0 } == 2)
+    let totals = try trace.run()
+    let printed = try counts(of: trace)
+    #expect(totals.lost == 0)
+    #expect(totals.records == printed["wakes"]! + printed["teardowns"]!)
+    #expect(trace.recording.count(PlainRecord.wake) == printed["wakes"])
+  }
+
+  @Test func reasonsAreFilteredInTheKernel() throws {
+    var trace = try PreciseTrace(
+      workload, arguments("--tasks", "2", "--fibrils", "50", "--blocks", "5"),
+      PreciseSession.Options(filter: PreciseSession.Filter(kinds: [.block], reasons: [.sleep])))
+    let totals = try trace.run()
+    // Each with its deadline in a second record.
+    #expect(totals.lost == 0 && totals.records == 2 * 2 * 50 * 5)
+    #expect(trace.recording.count(PlainRecord.block) { $0.arg32 == BlockReason.sleep.rawValue } == 2 * 50 * 5)
+  }
+
+  /// Received and lost make up what was made, to the record and by task, when the ring is far too small.
+  @Test func lossIsExact() throws {
+    var trace = try PreciseTrace(
+      workload, arguments("--tasks", "2", "--fibrils", "100", "--blocks", "200", "--kind", "yield"),
+      PreciseSession.Options(ringBytes: 1 << 16))
+    let totals = try trace.run(reading: false)
+    let printed = try counts(of: trace)
+    let made =
+      2 * printed["submits"]! + printed["teardowns"]! + printed["blocks"]! + printed["wakes"]! + printed["switches"]!
+      + printed["sleeps"]! + printed["resumes"]! + 2 * 2
+    #expect(totals.records > 100 && totals.lost > 30_000)
+    #expect(totals.records + totals.lost == made && totals.isComplete)
+    #expect(trace.recording.lost.values.reduce(0, +) == totals.lost && trace.recording.lost.count == 2)
+    // Both tasks have done the same.
+    for task in trace.recording.lost.keys {
+      let received = UInt64(trace.recording.records.count { $0.task == task })
+      #expect(received + trace.recording.lost[task]! == made / 2)
+    }
+  }
+
+  @Test(arguments: [2, 7])
+  func blocksComeWithTheirStacks(depth: Int) throws {
+    var trace = try PreciseTrace(
+      workload,
+      arguments(
+        "--tasks", "2", "--fibrils", "20", "--blocks", "3", "--park", "0.1", "--depth", "\(depth)"),
+      PreciseSession.Options(stacks: true))
+    let mappings = try MemoryMap(processID: trace.subject.id).mappings.filter { $0.path == workload }
+    let totals = try trace.run()
+    let printed = try counts(of: trace)
+    let seen = trace.recording
+    #expect(totals.lost == 0 && totals.missedStacks == 0 && totals.stacks == seen.stacks.count)
+    #expect(seen.count(PlainRecord.block) == printed["blocks"] && seen.count(PlainRecord.stack) == printed["blocks"])
+    let symbolizer = Symbolizer(modules: [
+      SymbolModule(
+        name: workload, source: .file(workload), base: mappings[0].addresses.lowerBound,
+        addresses: mappings[0].addresses.lowerBound..<mappings.last!.addresses.upperBound)
+    ])
+    let own: Set = ["parkHere", "levelEven", "levelOdd"]
+    let parents = Dictionary(
+      seen.records.filter { $0.kind == PlainRecord.submit }.map { ($0.fibril, $0.arg) }, uniquingKeysWith: { $1 })
+    var parked = 0
+    for (index, record) in seen.records.enumerated() where record.kind == PlainRecord.stack {
+      let block = try #require(
+        seen.records[..<index].last { $0.kind == PlainRecord.block && $0.task == record.task })
+      #expect(block.fibril == record.fibril)
+      let functions = seen.stacks[record.arg32]!.compactMap { symbolizer.symbol(at: $0)?.name }
+        .map { String($0.prefix { $0 != "(" }) }
+      let isWorker = parents[block.fibril] != nil
+      if isWorker { #expect(functions.contains("fibril_context_start"), "\(functions)") }
+      if isWorker, block.arg32 == BlockReason.wakeTarget.rawValue {
+        #expect(functions.filter { own.contains($0) } == DumpTests.parkedFunctions(depth: depth), "\(functions)")
+        parked += 1
+      }
+    }
+    #expect(parked == 2 * 20)
+  }
+
+  @Test func afterwardsNobodyListens() throws {
+    var trace = try PreciseTrace(workload, arguments("--fibrils", "5", "--blocks", "1"))
+    #expect(try trace.semaphores() == Array(repeating: 1, count: 7))
+    trace.session.detach()
+    #expect(try trace.semaphores() == Array(repeating: 0, count: 7))
+    let totals = try trace.session.finish(into: &trace.recording)
+    #expect(totals.records == 0 && totals.lost == 0 && totals.tasks == 0)
+  }
+
+  /// Fibrils that were there before are told with numbers of this session, and their names with its indices.
+  @Test func aSnapshotIsNumberedAnew() throws {
+    let subject = try Subject(workload, ["--tasks", "2", "--fibrils", "20", "--blocks", "2", "--park", "2"])
+    _ = try subject.wait { DumpTests.isParked($0, 40) && $0.tasks.allSatisfy { $0.running == 0 } }
+    let folder = try #require(ProcessFolder(processID: subject.id))
+    let session = try PreciseSession(
+      process: subject.id, files: ProbedFile.all(of: folder, for: .events))
+    var recording = KeptRecording()
+    try session.attach()
+    try session.begin(RecordedProcess(index: 0, processID: subject.id, command: "", begin: 0), into: &recording)
+    try session.takeSnapshot(into: &recording) { try ProcessInspector(processID: subject.id).read().snapshot }
+    let snapshot = try #require(recording.snapshot)
+    #expect(snapshot.fibrils.count == 42 && snapshot.fibrils.allSatisfy { $0.nextNumber == 0 })
+    let names = snapshot.fibrils.map { recording.names[Int($0.name)] }
+    #expect(Set(names) == Set(["root"] + (0..<20).map { "worker-\($0)" }))
+    while subject.process.isRunning { if try !session.collect(into: &recording) { usleep(1000) } }
+    let totals = try session.finish(into: &recording)
+    #expect(totals.lost == 0 && recording.count(PlainRecord.teardown) == 40)
+  }
+}
