@@ -29,7 +29,8 @@ internal import Glibc
       if arguments == 3, kind == .taskStart || kind == .taskStop { continue }
       guard arguments >= kind.arguments else {
         throw BPFError(
-          action, cause: "the probe \(site.name) of \(file.path) has \(arguments) arguments instead of \(kind.arguments)",
+          action,
+          cause: "the probe \(site.name) of \(file.path) has \(arguments) arguments instead of \(kind.arguments)",
           remedy: "rebuild it with the probe sites of the Fibril library or of fibril_probes.h")
       }
       sites.append((site, kind))

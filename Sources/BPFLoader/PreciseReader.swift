@@ -12,6 +12,8 @@ final class PreciseReader {
     var first: UInt64
     /// Where they lie in `bytes`.
     var bytes: Range<Int>
+    /// One past the number of the last.
+    var end: UInt64 { first &+ UInt64(bytes.count / recordBytes) }
   }
 
   private(set) var runs: [Run] = []
@@ -66,8 +68,7 @@ final class PreciseReader {
       }
       unsafe withUnsafeBytes(of: record) { unsafe bytes.append(contentsOf: $0) }
     }
-    if let last = runs.last, last.task == head.task, last.first + UInt64(last.bytes.count / Self.recordBytes) == head.first
-    {
+    if let last = runs.last, last.task == head.task, last.end == head.first {
       runs[runs.count - 1].bytes = last.bytes.lowerBound..<bytes.count
     } else {
       runs.append(Run(task: head.task, first: head.first, bytes: start..<bytes.count))
@@ -110,7 +111,15 @@ final class PreciseReader {
     let index = UInt32(firstNewName + newNames.count)
     guard index < FIBRIL_MOST_NAMES else { return 0 }
     names[text] = index
-    newNames.append(String(decoding: text.indices.map { text[$0] }.prefix { $0 != 0 }, as: UTF8.self))
+    newNames.append(Self.string(text.indices.map { text[$0] }.prefix { $0 != 0 }))
     return index
+  }
+
+  /// A long name may have been cut within its last character, which is left out then.
+  private static func string(_ bytes: ArraySlice<UInt8>) -> String {
+    for cut in 0...min(3, bytes.count) {
+      if let string = String(validating: bytes.dropLast(cut), as: UTF8.self) { return string }
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -15,11 +15,6 @@ internal import Glibc
   private static let pause = -ECANCELED
 
   init(map: Int32, reader: PreciseReader, action: String) throws(BPFError) {
-    let consumed = unsafe mmap(nil, Self.page, PROT_READ, MAP_SHARED, map, 0)
-    let produced = unsafe mmap(nil, Self.page, PROT_READ, MAP_SHARED, map, Self.page)
-    guard let consumed = unsafe consumed, unsafe consumed != MAP_FAILED, let produced = unsafe produced,
-      unsafe produced != MAP_FAILED
-    else { throw BPFError(action, errno: errno, detail: "pages of the ring buffer") }
     let ring = unsafe ring_buffer__new(
       map,
       { context, entry, bytes in
@@ -29,6 +24,15 @@ internal import Glibc
         return unsafe reader.take(RawSpan(_unsafeStart: entry, byteCount: bytes)) ? 0 : PreciseRing.pause
       }, Unmanaged.passUnretained(reader).toOpaque(), nil)
     guard let ring = unsafe ring else { throw BPFError(action, errno: errno, detail: "ring buffer") }
+    let consumed = unsafe mmap(nil, Self.page, PROT_READ, MAP_SHARED, map, 0)
+    let produced = unsafe mmap(nil, Self.page, PROT_READ, MAP_SHARED, map, Self.page)
+    guard let consumed = unsafe consumed, unsafe consumed != MAP_FAILED, let produced = unsafe produced,
+      unsafe produced != MAP_FAILED
+    else {
+      let error = BPFError(action, errno: errno, detail: "pages of the ring buffer")
+      unsafe ring_buffer__free(ring)
+      throw error
+    }
     unsafe self.ring = ring
     self.reader = reader
     unsafe self.consumed = consumed
