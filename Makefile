@@ -73,7 +73,7 @@ man: packages
 
 # What building needs beyond the toolchain, and what the tests need beyond that.
 packages:
-	scripts/install-packages libbpf-dev libdw-dev libelf-dev pkg-config
+	scripts/install-packages libbpf-dev libdw-dev libelf-dev pkg-config zlib1g-dev
 
 test-packages: packages
 	scripts/install-packages bpftrace gcc g++ valgrind

@@ -1,12 +1,12 @@
 // Chrome's trace JSON, for Perfetto and chrome://tracing: the array form, one event a line, whole lines a piece, so that
 // a file that was cut anywhere still loads.
 //
-// Two processes are shown. One is the real one, with a thread a task, which shows the fibril that runs. The other has a
+// Of each process two are shown. One is the real one, with a thread a task, which shows the fibril that runs. The other has a
 // thread a fibril, which shows its states, with the calls that it made inline inside; calls that were pending are
 // asynchronous events, since a million of them must not make a million threads.
 
 public import Timeline
-import TraceEvents
+public import TraceEvents
 
 /// Writes a timeline as Chrome trace JSON.
 public struct ChromeExporter: Exporter {
@@ -16,31 +16,68 @@ public struct ChromeExporter: Exporter {
   static let fibrilProcessOffset: UInt64 = 4_194_304
 
   var writer: ByteWriter
-  var names: NameCache
-  let start: UInt64
-  let process: UInt64
-  var fibrilProcess: UInt64 { process + Self.fibrilProcessOffset }
+  /// The trace's zero; nil until a process begins.
+  private var start: UInt64?
+  /// The selected process, and those that are not.
+  private var selected = ChromeProcess.none
+  private var others: [Int: ChromeProcess] = [:]
+  private var numbers = ProcessNumbers()
   private var flows: UInt64 = 0
+
+  var process: UInt64 { selected.process }
+  var fibrilProcess: UInt64 { selected.fibrilProcess }
+  var names: NameCache {
+    _read { yield selected.names }
+    _modify { yield &selected.names }
+  }
 
   /// The first error that `write` threw.
   public var failure: (any Error)? { writer.failure }
 
+  /// An exporter for any number of processes, which are told by `begin`.
+  ///
+  /// `start` is the beginning of the trace, CLOCK_MONOTONIC in ns, and the file's zero; nil: that of the first process.
+  /// `write` gets the file in pieces of whole lines.
+  public init(start: UInt64?, write: @escaping ([UInt8]) throws -> Void) {
+    writer = ByteWriter(pieceSize: Self.pieceSize, write: write)
+    self.start = start
+    writer.append("[\n")
+  }
+
   /// An exporter for one process.
   ///
-  /// `start` is the beginning of the trace, CLOCK_MONOTONIC in ns, and the file's zero. `names` is asked once for each
-  /// index into the process's name table; nil is no such name. `write` gets the file in pieces of whole lines.
+  /// `names` is asked once for each index into the process's name table; nil is no such name. The rest is as above.
   public init(
     processID: Int32, command: String, start: UInt64, names: @escaping (UInt32) -> String?,
     write: @escaping ([UInt8]) throws -> Void
   ) {
-    writer = ByteWriter(pieceSize: Self.pieceSize, write: write)
-    self.names = NameCache(source: names)
-    self.start = start
-    process = UInt64(UInt32(bitPattern: processID))
-    let title = JSONText.escape(command) + Array(" \(processID)".utf8)
-    writer.append("[\n")
-    describe(process, title: title, order: 0, isFirst: true)
-    describe(fibrilProcess, title: Array("fibrils of ".utf8) + title, order: 1, isFirst: false)
+    self.init(start: start, write: write)
+    begin(RecordedProcess(index: 0, processID: processID, command: command, begin: start), names: names)
+    select(0)
+  }
+
+  /// A process becomes two of Perfetto's: one for its tasks, one for its fibrils.
+  public mutating func begin(_ process: RecordedProcess, names: @escaping (UInt32) -> String?) {
+    start = start ?? process.begin
+    let isFirst = numbers.isEmpty
+    let (number, fibrilNumber) = numbers.take(for: UInt64(UInt32(bitPattern: process.processID)))
+    others[process.index] = ChromeProcess(
+      index: process.index, process: number, fibrilProcess: fibrilNumber, names: NameCache(source: names))
+    let title = JSONText.escape(process.command) + Array(" \(process.processID)".utf8)
+    let order = 2 * UInt64(truncatingIfNeeded: process.index)
+    describe(number, title: title, order: order, isFirst: isFirst)
+    describe(fibrilNumber, title: Array("fibrils of ".utf8) + title, order: order &+ 1, isFirst: false)
+  }
+
+  public mutating func select(_ process: Int) {
+    guard process != selected.index, let next = others.removeValue(forKey: process) else { return }
+    if selected.index >= 0 { others[selected.index] = selected }
+    selected = next
+  }
+
+  public mutating func end(_ process: Int) {
+    others[process] = nil
+    if selected.index == process { selected = .none }
   }
 
   /// Writes out what is held back, as whole lines.
@@ -122,7 +159,7 @@ public struct ChromeExporter: Exporter {
 
   mutating func append(_ key: StaticString, time: UInt64) {
     writer.append(key)
-    writer.append(microseconds: time - min(time, start))
+    writer.append(microseconds: time - min(time, start ?? time))
   }
 
   /// "worker #17"

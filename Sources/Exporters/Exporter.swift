@@ -1,11 +1,28 @@
 // What every output format is: something that takes a timeline part by part, and then ends its file.
 
 public import Timeline
+public import TraceEvents
 
 /// Writes a timeline in some format: consume, then finalise.
 public protocol Exporter: TimelineSink {
   /// The first error that writing met. Nothing is written after it.
   var failure: (any Error)? { get }
+
+  /// A process image comes into the trace, by its number in the recording. `names` is asked for the names at the
+  /// indices of its name table; nil is no such name.
+  mutating func begin(_ process: RecordedProcess, names: @escaping (UInt32) -> String?)
+
+  /// Whatever follows is of this process, until the next call.
+  mutating func select(_ process: Int)
+
+  /// Nothing more follows of this process.
+  mutating func end(_ process: Int)
+
+  /// The events that the next parts are made of, for formats that show events. Those of one task come in order.
+  mutating func consume(_ events: [Event])
+
+  /// Every event that was recorded before `time`, CLOCK_MONOTONIC in ns, has been consumed, of all processes.
+  mutating func mark(_ time: UInt64)
 
   /// Writes what is held back, so that the file is complete up to here. Not needed, except for who looks at the file
   /// while it grows.
@@ -15,4 +32,12 @@ public protocol Exporter: TimelineSink {
   ///
   /// Throws the first error that writing met, now or before.
   mutating func finalise() throws
+}
+
+extension Exporter {
+  public mutating func begin(_ process: RecordedProcess, names: @escaping (UInt32) -> String?) {}
+  public mutating func select(_ process: Int) {}
+  public mutating func end(_ process: Int) {}
+  public mutating func consume(_ events: [Event]) {}
+  public mutating func mark(_ time: UInt64) {}
 }

@@ -27,6 +27,19 @@ public struct TimelineStatistics: Equatable, Sendable {
     public var caller: FibrilLabel
   }
 
+  /// Nothing.
+  public init() {}
+
+  /// Adds those of another process.
+  public mutating func add(_ other: TimelineStatistics) {
+    counts.add(other.counts)
+    events &+= other.events
+    lost &+= other.lost
+    fibrils &+= other.fibrils
+    tasks &+= other.tasks
+    if let slowest = other.slowestCall { note(call: slowest.call, duration: slowest.duration, caller: slowest.caller) }
+  }
+
   mutating func note(call: UInt32, duration: UInt64, caller: FibrilLabel) {
     if let slowest = slowestCall, slowest.duration >= duration { return }
     slowestCall = SlowCall(call: call, duration: duration, caller: caller)

@@ -27,6 +27,11 @@ public struct RecordDecoder: Sendable {
   /// Tasks of which at least one record arrived or was lost.
   public var seenTasks: Int { streams.count { $0.received > 0 || $0.lost > 0 } }
 
+  /// How many records of each task never arrived; a task that lost none is not among them.
+  public var lostByTask: [UInt64: UInt64] {
+    Dictionary(streams.filter { $0.lost > 0 }.map { ($0.task, $0.lost) }, uniquingKeysWith: { first, _ in first })
+  }
+
   /// Takes everything of `task` below `number` for old.
   public mutating func begin(task: UInt64, at number: UInt64) {
     guard let index = streamIndex(of: task) else { return }
@@ -182,7 +187,7 @@ extension Event.Body {
 }
 
 extension UInt64 {
-  fileprivate func saturatingSum(_ other: UInt64) -> UInt64 {
+  func saturatingSum(_ other: UInt64) -> UInt64 {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? .max : sum
   }
