@@ -83,7 +83,7 @@ let package = Package(
     .target(name: "ExceptionShim", path: "Tests/ExceptionShim"),
     tests("FibrilTests", ["ExceptionShim", "Fibril"]),
     tests("TraceEventsTests", ["TraceEvents", "CFibrilContract"]),
-    tests("TimelineTests", ["FlightRecorder", "Timeline", "TraceEvents"]),
+    tests("TimelineTests", ["CFibrilContract", "FlightRecorder", "Timeline", "TraceEvents"]),
     tests("ExportersTests", ["Exporters", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),
     tests("ReplayTests", ["CFibrilContract", "Exporters", "Replay", "Timeline", "TraceEvents"]),
     tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),

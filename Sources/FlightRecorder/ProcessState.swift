@@ -8,6 +8,8 @@ struct ProcessState {
   var names: [String] = []
   var stacks: [(id: UInt32, frames: [UInt64])] = []
   var clock: TickClock
+  /// The latest time of its events, CLOCK_MONOTONIC in ns.
+  private(set) var latest: UInt64 = 0
   private var decoder = RecordDecoder()
   private var tasks: [UInt64: TaskState] = [:]
   /// Of which it is known where their records begin.
@@ -45,8 +47,15 @@ struct ProcessState {
     apply()
   }
 
+  /// Takes in the event that waits for a record that extends it: should that come, it comes too late.
+  mutating func settle() {
+    decoder.finish(into: &events)
+    apply()
+  }
+
   private mutating func apply() {
     for event in events {
+      latest = max(latest, event.time)
       if case .taskStop = event.body {
         tasks[event.task] = nil
       } else {

@@ -66,10 +66,17 @@ public struct RecordingState: RecordingSink {
   /// Rethrows what `sink` throws.
   public func tell(to sink: inout some RecordingSink) throws {
     for pair in pairs { try sink.add(pair) }
+    let processes = processes.mapValues { process in
+      var process = process
+      process.settle()
+      return process
+    }
+    // Some tasks have been told of further than others: only from here on are the states true of all.
+    let begin = processes.values.reduce(time) { max($0, $1.latest) }
     for index in processes.keys.sorted() {
       guard let process = processes[index] else { continue }
       var description = process.description
-      description.begin = max(description.begin, time)
+      description.begin = max(description.begin, begin)
       try sink.begin(description)
       if !process.modules.isEmpty { try sink.take(process.modules, of: index) }
       if !process.names.isEmpty { try sink.take(process.names, from: 0, of: index) }

@@ -1,0 +1,114 @@
+// A flight recorder's copies, against an invented process whose truth is known.
+
+import CFibrilContract
+import FlightRecorder
+import Testing
+import Timeline
+import TraceEvents
+
+extension ModelTests {
+  /// Whatever is thrown away, the copy is a whole recording of the rest.
+  @Test(arguments: seeds) func aCopyTellsTheTruthOfWhatWasKept(seed: UInt64) throws {
+    var model = Model(task: 1, seed: seed, recordsAllWakes: false)
+    let kept: UInt64 = 900
+    var recorder = FlightRecorder(
+      capacity: seed % 2 == 0 ? .time(kept) : .bytes(1500), options: FBTWriter.Options(recordsLevel: Int32(seed % 3 / 2)))
+    try recorder.begin(
+      RecordedProcess(index: 7, processID: 1, command: "model", clock: .monotonic, begin: 900))
+    try recorder.take(["", "one"], from: 0, of: 7)
+    try recorder.begin(task: 1, at: 0, of: 7)
+    var told = 0
+    for step in 0..<400 {
+      model.step()
+      guard step % 9 == 0 || step == 399 else { continue }
+      let records = model.events[told...].flatMap { $0.record }
+      try unsafe recorder.take(records: records.span.bytes, of: 1, from: UInt64(told), of: 7)
+      told = model.events.count
+      // A wake may still come that is older.
+      try recorder.mark(model.time - min(model.time, Model.longestWakeDelay))
+    }
+    #expect(recorder.totals.events == UInt64(model.events.count))
+    if seed % 2 == 1 { #expect(recorder.keptBytes < 1500 + 1000) }
+
+    var copy = try recorder.copy()
+    var file: [UInt8] = []
+    while try copy.step(header: .now(tracer: "test"), write: { file += $0 }) {}
+    var sink = TimelineOf(process: 7)
+    var position = 0
+    var reader = try FBTReader { count in
+      defer { position = min(file.count, position + count) }
+      return Array(file[position..<min(file.count, position + count)])
+    }
+    #expect(try reader.replay(into: &sink) == .complete)
+    #expect(reader.totals == copy.totals)
+    sink.timeline?.finish(at: model.time + 10, into: &sink.recorder)
+    checkTruth(sink.recorder, model)
+    checkTracks(sink.recorder)
+    #expect(sink.names == ["", "one"])
+    #expect(sink.recorder.states.allSatisfy { $0.state != .unknown })
+    let begin = try #require(sink.begin)
+    #expect(begin > 900 && sink.recorder.states.allSatisfy { $0.begin >= begin })
+    if seed % 2 == 0 { #expect(begin + kept + 200 > model.time && begin + kept - 200 < model.time) }
+    #expect(copy.totals.events == sink.timeline?.statistics.events && copy.totals.lost == 0)
+  }
+}
+
+/// The timeline of one process of a recording.
+private struct TimelineOf: RecordingSink {
+  let process: Int
+  var timeline: Timeline?
+  var recorder = Recorder()
+  var names: [String] = []
+  var begin: UInt64?
+  private var decoder = RecordDecoder()
+  private var clock = TickClock(source: .monotonic)
+
+  init(process: Int) { self.process = process }
+
+  mutating func add(_ pair: ClockPair) {}
+  mutating func begin(_ process: RecordedProcess) {
+    begin = process.begin
+    timeline = Timeline(start: process.begin)
+  }
+  mutating func take(_ modules: [RecordedModule], of process: Int) {}
+  mutating func take(_ snapshot: ProcessSnapshot, of process: Int) {
+    timeline?.begin(with: snapshot, into: &recorder)
+  }
+  mutating func take(_ names: [String], from index: Int, of process: Int) { self.names += names }
+  mutating func take(stack: [UInt64], id: UInt32, of process: Int) {}
+  mutating func begin(task: UInt64, at number: UInt64, of process: Int) { decoder.begin(task: task, at: number) }
+  mutating func take(records: RawSpan, of task: UInt64, from first: UInt64, of process: Int) {
+    var events: [Event] = []
+    decoder.decode(records, task: task, first: first, clock: &clock, into: &events)
+    decoder.finish(into: &events)
+    for event in events { timeline?.consume(event, into: &recorder) }
+  }
+  mutating func end(task: UInt64, at number: UInt64, of process: Int) {}
+  mutating func end(_ process: Int, _ ending: ProcessEnding, at time: UInt64) {}
+  mutating func mark(_ time: UInt64) {}
+}
+
+extension Event {
+  /// The event as the record that a task would have made; none of those here takes two.
+  fileprivate var record: [fibril_record] {
+    func record(_ kind: fibril_record_kind, _ fibril: UInt64, _ arg: UInt64 = 0, _ arg32: UInt32 = 0) -> [fibril_record]
+    {
+      [
+        fibril_record(
+          time: time, fibril: fibril, arg: arg, kind: UInt16(kind.rawValue),
+          number16: UInt16(truncatingIfNeeded: number), arg32: arg32)
+      ]
+    }
+    return switch body {
+    case .taskStart(let root, let threadID): record(FIBRIL_RECORD_TASK_START, root, UInt64(threadID))
+    case .taskStop(let root): record(FIBRIL_RECORD_TASK_STOP, root)
+    case .submitCall(let fibril, let parent, let call): record(FIBRIL_RECORD_SUBMIT, fibril, parent, call)
+    case .submitClosure(let fibril, let parent, _, _): record(FIBRIL_RECORD_SUBMIT, fibril, parent, .max)
+    case .switch(let from, let to, let state): record(FIBRIL_RECORD_SWITCH, to, from, UInt32(state.rawValue))
+    case .block(let fibril, let reason, let object, _): record(FIBRIL_RECORD_BLOCK, fibril, object, reason.rawValue)
+    case .wake(let fibril, let byTask, let byFibril): record(FIBRIL_RECORD_WAKE, fibril, byFibril, byTask)
+    case .teardown(let fibril, let result): record(FIBRIL_RECORD_TEARDOWN, fibril, UInt64(bitPattern: result))
+    case .lost: []
+    }
+  }
+}
