@@ -20,7 +20,8 @@ struct FibrilCommand: ParsableCommand {
         fibril list
         fibril dump -p 4711
         fibril trace -p 4711 -d 5s -o trace.json
+        fibril export trace.fbt -o trace.json
       """,
     version: "0.1.0",
-    subcommands: [Trace.self, Dump.self, List.self, Doctor.self])
+    subcommands: [Trace.self, Export.self, Dump.self, List.self, Doctor.self])
 }
