@@ -8,11 +8,12 @@ import TraceEvents
 
 extension ModelTests {
   /// Whatever is thrown away, the copy is a whole recording of the rest.
-  @Test(arguments: seeds) func aCopyTellsTheTruthOfWhatWasKept(seed: UInt64) throws {
+  @Test(arguments: seeds.prefix(15)) func aCopyTellsTheTruthOfWhatWasKept(seed: UInt64) throws {
     var model = Model(task: 1, seed: seed, recordsAllWakes: false)
     let kept: UInt64 = 900
     var recorder = FlightRecorder(
-      capacity: seed % 2 == 0 ? .time(kept) : .bytes(1500), options: FBTWriter.Options(recordsLevel: Int32(seed % 3 / 2)))
+      capacity: seed % 2 == 0 ? .time(kept) : .bytes(1500),
+      options: FBTWriter.Options(recordsLevel: Int32(seed % 3 / 2)))
     try recorder.begin(
       RecordedProcess(index: 7, processID: 1, command: "model", clock: .monotonic, begin: 900))
     try recorder.take(["", "one"], from: 0, of: 7)
