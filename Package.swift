@@ -61,7 +61,7 @@ let package = Package(
     swift("BPFLoader", ["BPFObjects", "CLibbpf", "CFibrilContract", "ELFNotes", "TraceEvents"]),
     swift("Timeline", ["TraceEvents"]),
     swift("Exporters", ["Timeline", "TraceEvents"]),
-    swift("FlightRecorder", ["Timeline", "TraceEvents"]),
+    swift("FlightRecorder", ["Exporters", "Timeline", "TraceEvents"]),
     swift("Replay", ["Exporters", "Timeline", "TraceEvents"]),
     swift("Inspection", ["CFibrilContract", "CSystemCalls", "ELFNotes", "TraceEvents"]),
     swift("Symbols", ["CLibdw"]),

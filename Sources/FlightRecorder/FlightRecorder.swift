@@ -52,6 +52,9 @@ public struct FlightRecorder: RecordingSink {
   /// The numbers of everything that was recorded, also of what is no longer kept.
   public var totals: FBTTotals { writer.totals }
 
+  /// Records lost so far, by process and task, where any were.
+  public var lostByTask: [Int: [UInt64: UInt64]] { writer.lostByTask }
+
   /// Bytes of chunks that are kept.
   public var keptBytes: Int { bytes + basket.stretch.bytes }
 

@@ -1,5 +1,6 @@
 // What a flight recorder waits for: a fibril that did one thing for too long.
 
+public import Exporters
 public import Timeline
 public import TraceEvents
 
@@ -47,31 +48,46 @@ public struct Trigger: Equatable, Sendable, CustomStringConvertible {
 /// What made a trigger fire.
 public struct TriggerMatch: Equatable, Sendable {
   public var trigger: Trigger
+  /// Of the process, by its number in the recording.
+  public var process: Int
   /// The fibril, its task, and how long so far.
   public var slice: StateSlice
 }
 
-/// Looks for the first slice that fulfils one of some triggers.
-public struct TriggerWatch: TimelineSink {
+/// Looks for the first slice that fulfils one of some triggers. It writes nothing.
+public struct TriggerWatch: Exporter {
   private let triggers: [Trigger]
-  /// The first one found.
-  public private(set) var match: TriggerMatch?
+  private var process = 0
+  /// Hands the first one that was found to whoever holds the box, too.
+  private let box: MatchBox
 
-  /// A watch for any of `triggers`.
-  public init(_ triggers: [Trigger]) { self.triggers = triggers }
-
-  public mutating func consume(_ slice: StateSlice) {
-    guard match == nil else { return }
-    for trigger in triggers where trigger.isFulfilled(by: slice) {
-      match = TriggerMatch(trigger: trigger, slice: slice)
-      return
-    }
+  /// The first match.
+  public final class MatchBox {
+    public internal(set) var match: TriggerMatch?
+    /// Nothing has been found.
+    public init() {}
   }
 
+  /// A watch for any of `triggers`, which leaves what it finds in `box`.
+  public init(_ triggers: [Trigger], box: MatchBox) {
+    self.triggers = triggers
+    self.box = box
+  }
+
+  public mutating func select(_ process: Int) { self.process = process }
+
+  public mutating func consume(_ slice: StateSlice) {
+    guard box.match == nil, let trigger = triggers.first(where: { $0.isFulfilled(by: slice) }) else { return }
+    box.match = TriggerMatch(trigger: trigger, process: process, slice: slice)
+  }
+
+  public var failure: (any Error)? { nil }
   public mutating func announce(_ task: TaskAnnouncement) {}
   public mutating func announce(_ fibril: FibrilAnnouncement) {}
   public mutating func consume(_ slice: TaskSlice) {}
   public mutating func consume(_ slice: CallSlice) {}
   public mutating func consume(_ flow: WakeFlow) {}
   public mutating func consume(_ range: LostRange) {}
+  public mutating func flush() {}
+  public mutating func finalise() {}
 }

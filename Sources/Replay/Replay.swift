@@ -35,6 +35,17 @@ public struct Replay<Output: Exporter>: RecordingSink {
     return sum
   }
 
+  /// Tells the output what every fibril does at present, as if it ended at `time`, CLOCK_MONOTONIC in ns.
+  public mutating func showOpenSlices(at time: UInt64) {
+    for process in processes.keys {
+      output.select(process)
+      processes[process]?.timeline.showOpenSlices(at: time, to: &output)
+    }
+  }
+
+  /// The name of a fibril, if it has one that was told.
+  public func name(of label: FibrilLabel, process: Int) -> String? { processes[process]?.names[label.name] }
+
   /// Writes out what is held back, for who looks at the output while it grows.
   public mutating func flush() throws {
     output.flush()

@@ -110,7 +110,7 @@ import TraceEvents
     let file = MemoryFile()
     var writer = try FBTWriter(header: .sample, write: file.append)
     try Self.tellWithLoss(&writer)
-    #expect(writer.lostByTask(of: 0) == [1: 3 * 64 + 5, 2: 3])
+    #expect(writer.lostByTask == [0: [1: 3 * 64 + 5, 2: 3]])
     let open = try #require(writer.totals(of: 0))
     #expect(open == writer.totals)
     try writer.finish(at: 30_000)

@@ -30,6 +30,7 @@ public struct FBTWriter: RecordingSink {
   /// Those that have not ended, by their numbers in the recording.
   private var processes: [Int: ProcessAccount] = [:]
   private var ended = FBTTotals()
+  private var lostByEnded: [Int: [UInt64: UInt64]] = [:]
   /// Processes so far.
   public private(set) var processCount: UInt64 = 0
   /// Bytes of all chunks so far.
@@ -57,9 +58,9 @@ public struct FBTWriter: RecordingSink {
   /// The numbers of a process that has not ended.
   public func totals(of process: Int) -> FBTTotals? { processes[process]?.totals }
 
-  /// Records lost by tasks of a process that has not ended; no task without a loss is among them.
-  public func lostByTask(of process: Int) -> [UInt64: UInt64] {
-    processes[process]?.lostByTask ?? [:]
+  /// Records lost by the tasks of each process, by its number; no task without a loss is among them.
+  public var lostByTask: [Int: [UInt64: UInt64]] {
+    processes.mapValues(\.lostByTask).filter { !$0.value.isEmpty }.merging(lostByEnded) { living, _ in living }
   }
 
   /// Hands out what has been held back.
@@ -198,9 +199,11 @@ public struct FBTWriter: RecordingSink {
   }
 
   public mutating func end(_ process: Int, _ ending: ProcessEnding, at time: UInt64) throws {
-    guard let totals = processes.removeValue(forKey: process)?.totals else { return }
+    guard let account = processes.removeValue(forKey: process) else { return }
     try flush()
+    let totals = account.totals
     ended.add(totals)
+    if totals.lost > 0 { lostByEnded[process] = account.lostByTask }
     var encoder = ByteEncoder()
     encoder.put(varint: process)
     encoder.put(time)
