@@ -1,139 +1,46 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The probe `batch`: copies a task's buffer of records into the ring, one trap for a thousand of
- * them, and keeps an exact account of those that find no place.
+ * Batch mode: the probe `batch` copies a task's buffer of records into the ring, one trap for a
+ * thousand of them. What a thread has not handed over when it ends, or becomes another program, is
+ * copied by the programs at those places, which also tell the tracer of them.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/usdt.bpf.h>
 
 #include "fibril_ring.h"
 
+#ifndef NULL
+#define NULL ((void *)0)
+#endif
+
+#include "process.h"
+#include "placing.h"
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define PAGE 4096ull
-#define RECORD sizeof(struct fibril_record)
 
-/* The verifier drops the branches that these rule out. */
-const volatile struct fibril_batch_settings settings;
-
-/* Batches whose task found no place in `unplaced` either. */
-__u64 uncounted;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 * 1024 * 1024);
-} ring SEC(".maps");
+/* Of threads that became tasks, or forked as such, since the attachment; by thread id. */
+struct fibril_thread {
+	__u64 task;
+	__u64 buffer; /* address of its struct fibril_buffer */
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, __u64);
-	__type(value, struct fibril_unplaced);
+	__type(key, __u32);
+	__type(value, struct fibril_thread);
 	__uint(max_entries, 16384);
-} unplaced SEC(".maps");
+} threads SEC(".maps");
 
-/* The one field of the kernel's that is read here; where it lies is settled when the object is loaded. */
-struct task_struct {
-	__u32 self_exec_id;
-} __attribute__((preserve_access_index));
-
-/* Linux 6.16 and later. */
-extern int bpf_probe_read_user_dynptr(struct bpf_dynptr *to, __u64 offset, __u64 bytes,
-				      const void *from) __ksym __weak;
-
-static __always_inline bool is_wanted(__u32 tgid)
+static __always_inline struct fibril_known_process *taken_in(__u32 tgid)
 {
-	struct bpf_pidns_info inside;
-
-	if (!settings.only_tgid)
-		return true;
-	if (!settings.namespace_inode)
-		return tgid == settings.only_tgid;
-	return !bpf_get_ns_current_pid_tgid(settings.namespace_device, settings.namespace_inode, &inside,
-					    sizeof(inside)) &&
-	       inside.tgid == settings.only_tgid;
-}
-
-static __always_inline void count_unplaced(__u64 task, __u64 first, __u64 records)
-{
-	struct fibril_unplaced none = { .first = first }, *of_task;
-
-	of_task = bpf_map_lookup_elem(&unplaced, &task);
-	if (!of_task) {
-		bpf_map_update_elem(&unplaced, &task, &none, BPF_NOEXIST);
-		of_task = bpf_map_lookup_elem(&unplaced, &task);
-	}
-	if (!of_task) {
-		__sync_fetch_and_add(&uncounted, 1);
-		return;
-	}
-	/* Only the task's own thread is here: nobody else writes this value. */
-	of_task->records += records;
-	of_task->end = first + records;
-}
-
-/* Waking the reader costs twice the rest: it looks every 100 ms by itself unless the ring fills. */
-static __always_inline __u64 wake_up(void)
-{
-	__u64 filled = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-
-	return filled > bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
-
-static __always_inline int place_exact(struct fibril_batch *batch, const void *records)
-{
-	struct bpf_dynptr entry;
-	int error;
-
-	error = bpf_ringbuf_reserve_dynptr(&ring, sizeof(*batch) + batch->bytes, 0, &entry);
-	if (error) {
-		bpf_ringbuf_discard_dynptr(&entry, 0);
-		return error;
-	}
-	error = bpf_probe_read_user_dynptr(&entry, sizeof(*batch), batch->bytes, records);
-	if (!error)
-		error = bpf_dynptr_write(&entry, 0, batch, sizeof(*batch), 0);
-	if (error)
-		bpf_ringbuf_discard_dynptr(&entry, BPF_RB_NO_WAKEUP);
-	else
-		bpf_ringbuf_submit_dynptr(&entry, wake_up());
-	return error;
-}
-
-/* For older kernels, whose verifier wants to know the size: a whole buffer's, however full. */
-struct fixed_entry {
-	struct fibril_batch batch;
-	__u8 records[FIBRIL_BUFFER_SLOTS * RECORD];
-};
-
-static __always_inline int place_fixed(struct fibril_batch *batch, const void *records)
-{
-	struct fixed_entry *entry;
-	__u32 bytes = batch->bytes;
-	int error;
-
-	if (bytes > sizeof(entry->records))
-		return -E2BIG;
-	entry = bpf_ringbuf_reserve(&ring, sizeof(*entry), 0);
-	if (!entry)
-		return -EINVAL;
-	entry->batch = *batch;
-	error = bpf_probe_read_user(entry->records, bytes, records);
-	if (error)
-		bpf_ringbuf_discard(entry, BPF_RB_NO_WAKEUP);
-	else
-		bpf_ringbuf_submit(entry, wake_up());
-	return error;
-}
-
-static __always_inline int place(struct fibril_batch *batch, const void *records)
-{
-	if (bpf_probe_read_user_dynptr && !settings.fixed_entries)
-		return place_exact(batch, records);
-	return place_fixed(batch, records);
+	return settings.everybody ? make_known(tgid) : known(tgid);
 }
 
 /*
@@ -151,34 +58,60 @@ static __always_inline void fault_in(const void *records, __u32 bytes)
 
 static __always_inline int on_batch(__u64 task, const void *records, __u64 bytes, __u64 first)
 {
-	struct fibril_batch batch = {
+	struct fibril_ring_entry entry = {
+		.image = image_of(bpf_get_current_task_btf()),
 		.task = task,
-		.first = first,
+		.number = first,
 		.bytes = bytes,
-		.tgid = bpf_get_current_pid_tgid() >> 32,
-		.image = bpf_get_current_task_btf()->self_exec_id,
+		.kind = FIBRIL_RING_RECORDS,
 	};
 	int error = -E2BIG;
 
-	if (!is_wanted(batch.tgid) || bytes < RECORD)
+	if (!taken_in(entry.image.tgid) || bytes < RECORD)
 		return 0;
 	if (bytes <= FIBRIL_BATCH_MAX_BYTES && bytes % RECORD == 0) {
-		error = place(&batch, records);
+		error = place(&entry, records);
 		if (error == -EFAULT && settings.may_sleep) {
-			fault_in(records, batch.bytes);
-			error = place(&batch, records);
+			fault_in(records, entry.bytes);
+			error = place(&entry, records);
 		}
 	}
 	if (error)
-		count_unplaced(task, first, bytes / RECORD);
+		count_unplaced(&entry);
+	return 0;
+}
+
+static __always_inline int on_task_start(__u64 task, __u64 address)
+{
+	struct fibril_ring_entry entry = {
+		.image = image_of(bpf_get_current_task_btf()),
+		.task = task,
+		.kind = FIBRIL_RING_TASK_START,
+	};
+	struct fibril_thread thread = { .task = task, .buffer = address };
+	__u32 id = bpf_get_current_pid_tgid();
+	struct fibril_known_process *process = taken_in(entry.image.tgid);
+	struct fibril_buffer buffer;
+
+	if (!process)
+		return 0;
+	if (bpf_map_update_elem(&threads, &id, &thread, BPF_ANY))
+		__sync_fetch_and_add(&process->unsalvaged, 1);
+	if (process->has_file)
+		return 0;
+	if (!bpf_probe_read_user(&buffer, sizeof(buffer), (void *)address) && buffer.magic == FIBRIL_BUFFER_MAGIC)
+		entry.number = buffer.clock;
+	post(&entry);
 	return 0;
 }
 
 /* Attached by a uprobe_multi link: the arguments lie where the site's assembly puts them. */
 SEC("uprobe.s")
-int BPF_KPROBE(batch_registers, __u64 task, const void *records, __u64 bytes, __u64 first)
+int BPF_KPROBE(probe_registers, __u64 task, __u64 second, __u64 third, __u64 fourth)
 {
-	return on_batch(task, records, bytes, first);
+	if (bpf_get_attach_cookie(ctx) == FIBRIL_PROBE_TASK_START)
+		return on_task_start(task, third);
+	return on_batch(task, (void *)second, third, fourth);
 }
 
 /* Attached by libbpf, which looks up in the note where the arguments lie. */
@@ -186,4 +119,137 @@ SEC("usdt")
 int BPF_USDT(batch_note, __u64 task, void *records, __u64 bytes, __u64 first)
 {
 	return on_batch(task, records, bytes, first);
+}
+
+SEC("usdt")
+int BPF_USDT(task_start_note, __u64 task, __u64 thread, __u64 buffer)
+{
+	return on_task_start(task, buffer);
+}
+
+/* Copies what the current thread, whose buffer is known, has recorded and not handed over. */
+static __always_inline void salvage(struct task_struct *task, const struct fibril_thread *thread)
+{
+	struct fibril_ring_entry entry = {
+		.image = image_of(task),
+		.task = thread->task,
+		.kind = FIBRIL_RING_RECORDS,
+	};
+	struct fibril_known_process *process = known(entry.image.tgid);
+	struct fibril_buffer buffer;
+	__u64 records, at;
+
+	if (!process)
+		return;
+	if (bpf_probe_read_user(&buffer, sizeof(buffer), (void *)thread->buffer) ||
+	    buffer.magic != FIBRIL_BUFFER_MAGIC || buffer.version != FIBRIL_BUFFER_VERSION) {
+		__sync_fetch_and_add(&process->unsalvaged, 1);
+		return;
+	}
+	/* The task has stopped, or the buffer is still that of whoever forked this process. */
+	if (buffer.task != thread->task || buffer.pid != inner_tgid(task) || buffer.head == buffer.flushed)
+		return;
+	records = buffer.head - buffer.flushed;
+	if (!buffer.slots || buffer.slots > FIBRIL_BATCH_MAX_BYTES / RECORD || records > buffer.slots) {
+		__sync_fetch_and_add(&process->unsalvaged, 1);
+		return;
+	}
+	at = buffer.flushed % buffer.slots;
+	entry.number = buffer.flushed;
+	entry.bytes = records * RECORD;
+	/* A runtime hands over before its slots wrap. */
+	if (at + records > buffer.slots ||
+	    place(&entry, (void *)(thread->buffer + FIBRIL_BUFFER_SLOTS_OFFSET + at * RECORD)))
+		count_unplaced(&entry);
+}
+
+/* The thread's memory is still there: since Linux 6.16 this is so. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	__u32 id = task->pid;
+	struct fibril_thread *thread = bpf_map_lookup_elem(&threads, &id);
+	struct fibril_ring_entry entry = { .kind = FIBRIL_RING_EXIT };
+	struct fibril_known_process *process;
+
+	if (thread) {
+		salvage(task, thread);
+		bpf_map_delete_elem(&threads, &id);
+	}
+	if (task->signal->live.counter)
+		return 0;
+	process = known(outer_tgid(task));
+	if (!process)
+		return 0;
+	entry.image = image_of(task);
+	entry.number = (__u32)(task->signal->flags & GROUP_IS_EXITING ? task->signal->group_exit_code :
+									task->group_leader->exit_code);
+	entry.bytes = process->unsalvaged;
+	bpf_map_delete_elem(&processes, &entry.image.tgid);
+	post(&entry);
+	return 0;
+}
+
+/* The old image is still there. Linux 6.10 and later. */
+SEC("tp_btf/sched_prepare_exec")
+int BPF_PROG(prepare_exec, struct task_struct *task)
+{
+	__u32 id = task->pid;
+	struct fibril_thread *thread = bpf_map_lookup_elem(&threads, &id);
+
+	if (thread)
+		salvage(task, thread);
+	return 0;
+}
+
+/* The new image is there. A thread other than the first has taken over the id of that by now. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_id)
+{
+	struct fibril_ring_entry entry = { .kind = FIBRIL_RING_EXEC };
+	struct fibril_known_process *process = known(outer_tgid(task));
+	__u32 id = task->pid;
+
+	if (!process && !settings.everybody)
+		return 0;
+	bpf_map_delete_elem(&threads, &id);
+	id = old_id;
+	bpf_map_delete_elem(&threads, &id);
+	if (process) {
+		entry.bytes = process->unsalvaged;
+		process->has_file = 0;
+		process->unsalvaged = 0;
+	}
+	entry.image = image_of(task);
+	post(&entry);
+	return 0;
+}
+
+/* Before the child runs. A new thread comes here too. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct fibril_ring_entry entry = { .kind = FIBRIL_RING_FORK };
+	__u32 id = parent->pid;
+	struct fibril_thread *thread;
+
+	if (child->pid != child->tgid)
+		return 0;
+	entry.number = outer_tgid(parent);
+	if (!known(entry.number))
+		return 0;
+	entry.image = image_of(child);
+	if (!make_known(entry.image.tgid))
+		return 0;
+	/* Of vfork: until it executes a program, the buffers it sees are not its own. */
+	entry.task = child->mm == parent->mm;
+	thread = bpf_map_lookup_elem(&threads, &id);
+	if (thread && !entry.task) {
+		struct fibril_thread copy = *thread;
+
+		id = child->pid;
+		bpf_map_update_elem(&threads, &id, &copy, BPF_ANY);
+	}
+	post(&entry);
+	return 0;
 }

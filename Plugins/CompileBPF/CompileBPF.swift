@@ -10,7 +10,7 @@ struct CompileBPF: BuildToolPlugin {
     let contracts = sources.appending(path: "include")
     let clang = try context.tool(named: "clang").url
     let embedder = try context.tool(named: "embed-bpf-object").url
-    let headers = try files(in: contracts, ending: ".h")
+    let headers = try files(in: contracts, ending: ".h") + files(in: sources, ending: ".h")
 
     return try files(in: sources, ending: ".bpf.c").map { source in
       let name = source.lastPathComponent.dropLast(".bpf.c".count)

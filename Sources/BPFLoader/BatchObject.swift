@@ -1,10 +1,10 @@
-// The loaded BPF object of the probe `batch`: its settings, its ring and its account of loss.
+// The loaded BPF object of batch mode: its programs, its settings, its ring.
 internal import BPFObjects
 internal import CFibrilContract
 internal import CLibbpf
 internal import Glibc
 
-/// How the program is hooked to the probe.
+/// How the programs are hooked to the probes.
 enum AttachWay: CaseIterable {
   /// One link for all sites of a file. Linux 6.6 and later, with CAP_BPF and CAP_PERFMON alone.
   case uprobeMulti
@@ -13,17 +13,52 @@ enum AttachWay: CaseIterable {
   /// The same on kernels before 6.0, where such a program may not sleep.
   case usdtWithoutSleep
 
-  var program: String { self == .uprobeMulti ? "batch_registers" : "batch_note" }
+  /// By the probe that they are for.
+  var programs: [String: String] {
+    self == .uprobeMulti
+      ? [ProbedFile.batch: "probe_registers", ProbedFile.taskStart: "probe_registers"]
+      : [ProbedFile.batch: "batch_note", ProbedFile.taskStart: "task_start_note"]
+  }
   var maySleep: Bool { self != .usdtWithoutSleep }
+}
+
+/// A place in the kernel's scheduler where a program may run.
+enum SchedulerEvent: String, CaseIterable {
+  case exit = "sched_process_exit"
+  /// Linux 6.10 and later.
+  case prepareExec = "sched_prepare_exec"
+  case exec = "sched_process_exec"
+  case fork = "sched_process_fork"
+
+  var program: String {
+    switch self {
+    case .exit: "process_exit"
+    case .prepareExec: "prepare_exec"
+    case .exec: "process_exec"
+    case .fork: "process_fork"
+    }
+  }
 }
 
 /// The object in the kernel. Destroying it unloads it.
 @safe struct BatchObject: ~Copyable {
   let way: AttachWay
+  /// Whose programs are loaded.
+  let events: [SchedulerEvent]
   private let object: OpaquePointer
 
+  /// What the programs do, beside what the options say.
+  struct Use {
+    /// Take in whoever runs into a probe.
+    var everybody: Bool
+    /// Take in children.
+    var follow: Bool
+    /// Without these, nobody tells of processes' ends and children, and memory is not read at an end.
+    var usesSchedulerEvents = true
+  }
+
   /// Opens the object; the kernel knows nothing of it yet.
-  init(way: AttachWay, action: String) throws(BPFError) {
+  init(_ way: AttachWay, _ use: Use, action: String) throws(BPFError) {
     Messages.collect()
     let bytes = BPFObject.batch.decoded()
     let opened = unsafe bytes.withUnsafeBytes { bytes in
@@ -37,30 +72,34 @@ enum AttachWay: CaseIterable {
     guard let object = unsafe opened else { throw BPFError(action, errno: errno, detail: Messages.last) }
     self.way = way
     unsafe self.object = object
+    events = SchedulerEvent.allCases.filter { event in
+      let isMeant = use.usesSchedulerEvents && (event != .fork || use.follow || use.everybody)
+      return unsafe isMeant && libbpf_find_vmlinux_btf_id(event.rawValue, BPF_TRACE_RAW_TP) > 0
+    }
   }
 
   deinit { unsafe bpf_object__close(object) }
 
-  /// Loads what one way of attaching needs. `onlyProcess` makes the program itself check who runs
-  /// into the probe. Throws `BPFError` with the action `action`.
-  func load(_ options: TraceSession.Options, onlyProcess: Int32?, action: String) throws(BPFError) {
-    for other in AttachWay.allCases where other.program != way.program {
-      unsafe _ = bpf_program__set_autoload(bpf_object__find_program_by_name(object, other.program), false)
+  /// Loads what one way of attaching needs. Throws `BPFError` with the action `action`.
+  func load(_ use: Use, _ options: TraceSession.Options, action: String) throws(BPFError) {
+    let probes = Set(way.programs.values)
+    for other in Set(AttachWay.allCases.flatMap(\.programs.values)).subtracting(probes) { skip(other) }
+    for event in SchedulerEvent.allCases where !events.contains(event) { skip(event.program) }
+    for name in probes {
+      let program = unsafe program(name)
+      if way == .uprobeMulti {
+        unsafe _ = bpf_program__set_expected_attach_type(program, bpf_attach_type(UInt32(TRACER_ATTACH_UPROBE_MULTI)))
+      }
+      unsafe _ = bpf_program__set_flags(program, way.maySleep ? UInt32(BPF_F_SLEEPABLE) : 0)
     }
-    let program = unsafe bpf_object__find_program_by_name(object, way.program)
-    if way == .uprobeMulti {
-      unsafe _ = bpf_program__set_expected_attach_type(program, bpf_attach_type(UInt32(TRACER_ATTACH_UPROBE_MULTI)))
-    }
-    unsafe _ = bpf_program__set_flags(program, way.maySleep ? UInt32(BPF_F_SLEEPABLE) : 0)
     let ring = unsafe bpf_object__find_map_by_name(object, "ring")
     unsafe _ = bpf_map__set_max_entries(ring, UInt32(clamping: options.ringBytes))
     var settings = fibril_batch_settings()
     settings.may_sleep = way.maySleep ? 1 : 0
     settings.fixed_entries = options.usesFixedEntries ? 1 : 0
-    if let onlyProcess {
-      settings.only_tgid = UInt32(bitPattern: onlyProcess)
-      (settings.namespace_device, settings.namespace_inode) = Self.ownNamespace()
-    }
+    settings.everybody = use.everybody ? 1 : 0
+    settings.follow = use.follow ? 1 : 0
+    settings.namespace_inode = Self.ownNamespace()
     guard unsafe Self.set(settings, in: object) else {
       throw BPFError(action, cause: "the BPF object's settings have another size", remedy: "rebuild the tracer")
     }
@@ -68,45 +107,23 @@ enum AttachWay: CaseIterable {
     guard status == 0 else { throw BPFError(action, errno: -status, detail: Messages.last) }
   }
 
-  /// The loaded program, which lives as long as this object.
-  @unsafe var program: OpaquePointer? { unsafe bpf_object__find_program_by_name(object, way.program) }
-  /// Descriptor of the ring, which lives as long as this object.
-  var ring: Int32 { unsafe bpf_object__find_map_fd_by_name(object, "ring") }
+  private func skip(_ name: String) { unsafe _ = bpf_program__set_autoload(program(name), false) }
 
-  /// What of each task found no place in the ring: from its first to behind its last number, by task.
-  func unplaced() -> [UInt64: Range<UInt64>] {
-    let map = unsafe bpf_object__find_map_fd_by_name(object, "unplaced")
-    var ranges: [UInt64: Range<UInt64>] = [:]
-    var task: UInt64 = 0
-    // Keys and values have the sizes that fibril_ring.h gives the map.
-    var status = unsafe bpf_map_get_next_key(map, nil, &task)
-    while status == 0 {
-      var unplaced = fibril_unplaced()
-      if unsafe bpf_map_lookup_elem(map, &task, &unplaced) == 0, unplaced.first < unplaced.end {
-        ranges[task] = unplaced.first..<unplaced.end
-      }
-      var next: UInt64 = 0
-      status = unsafe bpf_map_get_next_key(map, &task, &next)
-      task = next
-    }
-    return ranges
-  }
+  /// A loaded program, which lives as long as this object.
+  @unsafe func program(_ name: String) -> OpaquePointer? { unsafe bpf_object__find_program_by_name(object, name) }
 
-  /// Batches lost of tasks that not even the account of loss had room for.
-  func uncountedBatches() -> UInt64 {
-    let map = unsafe bpf_object__find_map_fd_by_name(object, ".bss")
-    var key: UInt32 = 0
-    var count: UInt64 = 0
-    // `uncounted` is the only global variable, so the map's only value is its 8 bytes.
-    return unsafe bpf_map_lookup_elem(map, &key, &count) == 0 ? count : 0
-  }
+  /// Descriptor of a map, which lives as long as this object.
+  func map(_ name: String) -> Int32 { unsafe bpf_object__find_map_fd_by_name(object, name) }
 
-  /// Device and inode of this process's PID namespace; zeros for the first one, which sees all.
-  private static func ownNamespace() -> (device: UInt64, inode: UInt64) {
+  /// Size of the ring in bytes.
+  var ringBytes: Int { unsafe Int(bpf_map__max_entries(bpf_object__find_map_by_name(object, "ring"))) }
+
+  /// Inode of this process's PID namespace; 0 for the first one, which sees all.
+  private static func ownNamespace() -> UInt32 {
     let firstNamespaceInode: UInt64 = 0xeffffffc
     var status = stat()
-    guard unsafe stat("/proc/self/ns/pid", &status) == 0, status.st_ino != firstNamespaceInode else { return (0, 0) }
-    return (UInt64(status.st_dev), UInt64(status.st_ino))
+    guard unsafe stat("/proc/self/ns/pid", &status) == 0, status.st_ino != firstNamespaceInode else { return 0 }
+    return UInt32(truncatingIfNeeded: status.st_ino)
   }
 
   private static func set(_ settings: fibril_batch_settings, in object: OpaquePointer) -> Bool {

@@ -38,7 +38,7 @@ internal import Glibc
     switch object.way {
     case .uprobeMulti:
       guard !sites.isEmpty else { return }
-      let link = unsafe tracer_link_uprobe_multi_told(
+      let link = unsafe tracer_link_uprobe_multi(
         bpf_program__fd(object.program), file.path, sites.map { UInt($0.site.fileOffset) },
         sites.map { UInt($0.site.semaphoreFileOffset) }, sites.map { UInt64($0.kind.record) }, UInt32(sites.count),
         UInt32(bitPattern: process ?? 0))

@@ -12,11 +12,19 @@ public struct ProbedFile: Equatable, Sendable {
 
   static let provider = "fibril"
   /// The probe that carries records.
-  static let probe = "batch"
+  static let batch = "batch"
+  /// The probe that tells where a task's buffer lies.
+  static let taskStart = "task_start"
+
+  /// Device and inode: the same file under any name.
+  struct Identity: Hashable {
+    var device, inode: UInt64
+  }
+  let identity: Identity
 
   /// What a file's probes are wanted for.
   public enum Use: Sendable {
-    /// Whole buffers of records, by the probe `batch`.
+    /// Whole buffers of records: the probe `batch`, and `task_start`, which tells where a task's buffer lies.
     case batches
     /// Single events, by all other probes.
     case events
@@ -49,6 +57,14 @@ public struct ProbedFile: Equatable, Sendable {
   /// Deleted files and those of another mount namespace are found too. Throws `BPFError` if there
   /// is none, if its probes are unsafe, or if the process may not be looked into.
   public static func all(of process: ProcessFolder, for use: Use = .batches) throws(BPFError) -> [ProbedFile] {
+    var seenFiles = SeenFiles()
+    return try all(of: process, for: use, &seenFiles)
+  }
+
+  /// The same, for many processes: most have the same files.
+  static func all(
+    of process: ProcessFolder, for use: Use = .batches, _ seenFiles: inout SeenFiles
+  ) throws(BPFError) -> [ProbedFile] {
     let action = "attach to process \(process.processID)"
     errno = 0
     guard let maps = contentsOfProcFile(process.path + "/maps", limit: 1 << 26) else {
@@ -61,10 +77,9 @@ public struct ProbedFile: Equatable, Sendable {
     var files: [ProbedFile] = []
     for mapping in maps.split(separator: "\n").compactMap({ ExecutableMapping($0) }) {
       // Whatever else is mapped, and may be no ELF file, is not the concern here.
-      guard seen.insert(mapping.file).inserted, let path = mapping.openablePath(in: process),
-        let sites = try? sites(path, use), !sites.isEmpty
-      else { continue }
-      try files.append(ProbedFile(path: path, sites: sites, action))
+      guard seen.insert(mapping.file).inserted, let path = mapping.openablePath(in: process) else { continue }
+      let sites = seenFiles.sites(of: mapping) { (try? Self.sites(path, use)) ?? [] }
+      if !sites.isEmpty { try files.append(ProbedFile(path: path, sites: sites, action)) }
     }
     guard !files.isEmpty else { throw noProbes(action) }
     return files
@@ -84,6 +99,9 @@ public struct ProbedFile: Equatable, Sendable {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw BPFError(action, errno: errno, detail: path) }
     defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw BPFError(action, errno: errno, detail: path) }
+    identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     for site in sites {
       let length = Self.emptyInstruction.count
       var bytes = [UInt8](repeating: 0, count: length)
@@ -98,7 +116,10 @@ public struct ProbedFile: Equatable, Sendable {
   }
 
   private static func sites(_ path: String, _ use: Use) throws(ELFError) -> [ProbeSite] {
-    try ELFNotes.probeSites(inFile: path, provider: provider).filter { ($0.name == probe) == (use == .batches) }
+    let sites = try ELFNotes.probeSites(inFile: path, provider: provider)
+    guard use == .batches else { return sites.filter { $0.name != batch } }
+    guard sites.contains(where: { $0.name == batch }) else { return [] }
+    return sites.filter { $0.name == batch || $0.name == taskStart }
   }
 
   private static func noProbes(_ action: String) -> BPFError {
@@ -115,19 +136,38 @@ public struct ProbedFile: Equatable, Sendable {
   #endif
 }
 
+/// What files were found to hold, by their inodes and paths.
+struct SeenFiles {
+  private var sites: [String: [ProbeSite]] = [:]
+  /// Forgotten, all of them, when there are more.
+  private static let most = 4096
+
+  fileprivate mutating func sites(of mapping: ExecutableMapping, read: () -> [ProbeSite]) -> [ProbeSite] {
+    let key = "\(mapping.file) \(mapping.path)"
+    if let known = sites[key] { return known }
+    if sites.count == Self.most { sites = [:] }
+    let found = read()
+    sites[key] = found
+    return found
+  }
+}
+
 /// A line of /proc/PID/maps that maps a file for execution.
-private struct ExecutableMapping {
+struct ExecutableMapping {
   /// `START-END`, in the kernel's own spelling.
   let range: Substring
   /// Device and inode.
   let file: Substring
   let path: Substring
+  /// Where in the file it begins, in hexadecimal.
+  let offset: Substring
 
   init?(_ line: Substring) {
     // "55e0a000-55e0b000 r-xp 00001000 fe:01 1234    /path with spaces"
     let fields = line.split(separator: " ", maxSplits: 5)
     guard fields.count == 6, fields[1].contains("x"), fields[4] != "0" else { return nil }
     range = fields[0]
+    offset = fields[2]
     file = line[fields[3].startIndex..<fields[4].endIndex]
     path = fields[5].drop { $0 == " " }
     guard path.hasPrefix("/") else { return nil }

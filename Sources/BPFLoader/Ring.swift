@@ -1,85 +1,76 @@
-// The ring through which batches come from the kernel, and what is made of them.
-internal import CFibrilContract
+// The reading end of the ring through which entries come from the kernel.
 internal import CLibbpf
 internal import Glibc
-internal import TraceEvents
 
-/// Turns batches into events, a limited number at a time.
-final class BatchDecoder {
-  var decoder = RecordDecoder()
-  var clock: TickClock
-  var events: [Event] = []
-  /// Batches that came through the ring.
-  private(set) var batches: UInt64 = 0
-  /// Which image of the process the batches come from; its records are not those of the next.
-  private var image: UInt64?
-  /// The process has executed another program, whose batches are left out.
-  private(set) var imageHasChanged = false
+/// A BPF ring buffer, mapped.
+///
+/// It is read here and not by libbpf, because a reader has to know how far the ring was filled at some
+/// moment, and to stop, for good or for an error, behind any entry.
+@safe final class Ring {
+  /// Becomes readable when the kernel wakes the reader.
+  let descriptor: Int32
+  private let consumed: UnsafeMutablePointer<UInt>
+  /// Behind its page the ring follows, twice, so that no entry is cut in two.
+  private let produced: UnsafeMutablePointer<UInt>
+  private let bytes: Int
+  private let page = sysconf(Int32(_SC_PAGESIZE))
 
-  /// The reader pauses when this many events are decoded, so that they are delivered before more are.
-  private static let enoughEvents = 4096
+  /// Of an entry's header, whose first 32 bits are its length and these two flags.
+  private static let isBusy: UInt32 = 1 << 31
+  private static let isDiscarded: UInt32 = 1 << 30
+  private static let headerBytes = 8
 
-  init(clock: TickClock) {
-    self.clock = clock
-    events.reserveCapacity(Self.enoughEvents + Int(FIBRIL_BATCH_MAX_BYTES) / RecordDecoder.recordBytes + 2)
-  }
-
-  /// Decodes one entry of the ring; false when enough events wait.
-  func take(_ entry: RawSpan) -> Bool {
-    let headerBytes = MemoryLayout<fibril_batch>.size
-    guard entry.byteCount >= headerBytes else { return true }
-    // The BPF program wrote the header, and any bytes make one.
-    let header = unsafe entry.unsafeLoadUnaligned(as: fibril_batch.self)
-    if header.image != image ?? header.image {
-      imageHasChanged = true
-      return true
+  /// Maps a ring of `bytes` bytes.
+  init(map: Int32, bytes: Int, action: String) throws(BPFError) {
+    let writable = unsafe mmap(nil, page, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0)
+    let readable = unsafe mmap(nil, page + 2 * bytes, PROT_READ, MAP_SHARED, map, page)
+    guard let writable = unsafe writable, let readable = unsafe readable, unsafe writable != MAP_FAILED,
+      unsafe readable != MAP_FAILED
+    else { throw BPFError(action, errno: errno, detail: "ring buffer") }
+    unsafe consumed = writable.assumingMemoryBound(to: UInt.self)
+    unsafe produced = readable.assumingMemoryBound(to: UInt.self)
+    self.bytes = bytes
+    // A descriptor of its own: the map itself is readable as soon as there is anything.
+    descriptor = epoll_create1(Int32(O_CLOEXEC))
+    var event = unsafe epoll_event()
+    unsafe event.events = EPOLLIN.rawValue
+    guard descriptor >= 0, unsafe epoll_ctl(descriptor, EPOLL_CTL_ADD, map, &event) == 0 else {
+      throw BPFError(action, errno: errno, detail: "ring buffer")
     }
-    image = header.image
-    let records = entry.extracting(headerBytes..<min(entry.byteCount, headerBytes + Int(header.bytes)))
-    keepClock(aheadOf: records)
-    decoder.decode(records, task: header.task, first: header.first, clock: &clock, into: &events)
-    batches += 1
-    return events.count < Self.enoughEvents
   }
 
-  /// A clock pair later than the batch lets all its times lie between two pairs.
-  private func keepClock(aheadOf records: RawSpan) {
-    let last = records.byteCount - RecordDecoder.recordBytes
-    guard last >= 0 else { return }
-    // `time` comes first in a record.
-    let ticks = unsafe records.unsafeLoadUnaligned(fromByteOffset: last, as: UInt64.self)
-    if ticks > clock.lastTicks { clock.add(.now()) }
-  }
-}
-
-/// The reading end of a ring.
-@safe struct Ring: ~Copyable {
-  private let ring: OpaquePointer
-  /// The kernel's library holds a plain pointer to it.
-  private let decoder: BatchDecoder
-
-  /// What the callback returns to pause, and `consume` after it.
-  private static let pause = -ECANCELED
-
-  init(map: Int32, decoder: BatchDecoder, action: String) throws(BPFError) {
-    let ring = unsafe ring_buffer__new(
-      map,
-      { context, entry, bytes in
-        // `context` is the decoder below, which this handle keeps alive; `entry` is valid in here.
-        guard let context = unsafe context, let entry = unsafe entry else { return 0 }
-        let decoder = unsafe Unmanaged<BatchDecoder>.fromOpaque(context).takeUnretainedValue()
-        return unsafe decoder.take(RawSpan(_unsafeStart: entry, byteCount: bytes)) ? 0 : Ring.pause
-      }, Unmanaged.passUnretained(decoder).toOpaque(), nil)
-    guard let ring = unsafe ring else { throw BPFError(action, errno: errno, detail: "ring buffer") }
-    unsafe self.ring = ring
-    self.decoder = decoder
+  deinit {
+    close(descriptor)
+    unsafe munmap(consumed, page)
+    unsafe munmap(produced, page + 2 * bytes)
   }
 
-  deinit { unsafe ring_buffer__free(ring) }
+  /// Where the next entry will lie, counted in bytes from the ring's beginning.
+  var end: UInt { unsafe tracer_load(produced) }
+  /// How far it has been read.
+  private(set) var position: UInt = 0
 
-  /// Becomes readable when the ring is a quarter full.
-  var descriptor: Int32 { unsafe ring_buffer__epoll_fd(ring) }
-
-  /// Has batches decoded until the ring is empty or enough events wait; true if there may be more.
-  func consume() -> Bool { unsafe ring_buffer__consume(ring) == Self.pause }
+  /// Has entries handled, one by one, until the ring is empty or `limit` bytes have been read; true if there
+  /// may be more. An entry whose handling throws has been read.
+  func read(limit: UInt, _ handle: (RawSpan) throws -> Void) rethrows -> Bool {
+    let stop = position &+ limit
+    let data = unsafe UnsafeRawPointer(produced) + page
+    while position != end {
+      if position &- stop < limit { return true }
+      let header = unsafe data + Int(position % UInt(bytes))
+      let length = unsafe tracer_load_length(header.assumingMemoryBound(to: UInt32.self))
+      // Whoever holds this place is about to fill it.
+      if length & Self.isBusy != 0 { return false }
+      let size = min(Int(length & ~Self.isDiscarded), bytes)
+      defer {
+        position &+= UInt((Self.headerBytes + size + 7) & ~7)
+        unsafe tracer_store(consumed, position)
+      }
+      if length & Self.isDiscarded == 0 {
+        // The kernel does not write there before `consumed` says so.
+        try unsafe handle(RawSpan(_unsafeStart: header + Self.headerBytes, byteCount: size))
+      }
+    }
+    return false
+  }
 }

@@ -1,184 +1,201 @@
-// One process being traced: from attaching to its probes to the last record it left.
-internal import BPFObjects
+// A trace in batch mode: from attaching to processes' probes to the last record they left.
+internal import CFibrilContract
 internal import Glibc
 public import TraceEvents
 
-/// Traces one process in batch mode.
+/// Traces processes in batch mode and feeds what they do into a `RecordingSink`.
 ///
-/// The order of calls is `init`, `attach`, then `collect` at least every 100 ms, then `finish`.
+/// The order of calls is `init`, `attach`, then `collect` at least every 100 ms, then `finish`. Nothing of a
+/// session is safe to use from two threads at a time.
 public final class TraceSession {
+  /// Whom a trace is about.
+  public enum Scope: Sendable {
+    /// Processes that run; the id of a thread stands for its process.
+    case processes([Int32])
+    /// A process that waits to execute a command, whose probes lie in these files. They may be none if it is
+    /// going to execute others that have probes.
+    case command(Int32, files: [ProbedFile])
+    /// All processes that have probes, also those that start later.
+    case all
+  }
+
   /// How the trace is made.
-  public struct Options: Sendable {
-    /// Room for records between the process and the tracer, in bytes; a power of two and a multiple
+  public struct Options {
+    /// Room for records between the processes and the tracer, in bytes; a power of two and a multiple
     /// of the page.
     public var ringBytes: Int
+    /// Traces the children that traced processes fork, and what they execute.
+    public var follow: Bool
+    /// Reads the fibril table of a process; nil where that has none or cannot be read.
+    public var snapshot: ((Int32) -> ProcessSnapshot?)?
 
     /// Reserve a whole buffer's room for each batch, as it must be on kernels before 6.16.
     var usesFixedEntries = false
+    /// Do without programs in the scheduler, as where they are refused.
+    var usesSchedulerEvents = true
+    /// Attach to every process that has the files, as it must be for one whose main thread has exited.
+    var attachesByFile = false
+    var ways = AttachWay.allCases
+    /// Of all processes, those that are meant. The others' probes are attached too where they have the same files.
+    var isMeant: (Int32) -> Bool = { _ in true }
 
     /// A trace with this much room.
-    public init(ringBytes: Int = 64 << 20) {
+    public init(
+      ringBytes: Int = 64 << 20, follow: Bool = false, snapshot: ((Int32) -> ProcessSnapshot?)? = nil
+    ) {
       self.ringBytes = ringBytes
-    }
-
-    init(ringBytes: Int, usesFixedEntries: Bool) {
-      self.ringBytes = ringBytes
-      self.usesFixedEntries = usesFixedEntries
+      self.follow = follow
+      self.snapshot = snapshot
     }
   }
 
-  /// What came of it.
+  /// What came of it, beside what the sink was told.
   public struct Totals: Equatable, Sendable {
-    /// Records that arrived, extensions and padding among them.
-    public var records: UInt64
-    /// Records that never arrived.
-    public var lost: UInt64
-    /// Tasks of which records arrived or were lost.
-    public var tasks: Int
+    /// Process images that the recording has.
+    public var processes = 0
     /// Batches that came through the ring.
-    public var batches: UInt64
-    /// Nothing is lost beyond what is counted. Otherwise the process ended before its buffers were
+    public var batches: UInt64 = 0
+    /// Nothing is lost beyond what the sink was told. Otherwise a process ended before its buffers were
     /// found, or the account of loss was too small: what a task did last may be missing.
-    public var endIsKnown: Bool
-    /// Batches came from another program that the process has become. They are left out.
-    public var processWasReplaced: Bool
+    public var endIsKnown = true
   }
 
-  /// The process that is traced.
-  public let processID: Int32
-  private let files: [ProbedFile]
-  private let options: Options
-  private let action: String
-  let batches: BatchDecoder
+  let scope: Scope
+  let options: Options
+  let action: String
   var attachment: Attachment?
-  var buffers: BufferFile?
-  /// When to look for the buffers again, in CLOCK_MONOTONIC nanoseconds, while there are none.
-  var nextSearch: UInt64 = 0
-  /// What was in the buffers when they were last looked at, and has not been decoded.
-  private var copies: [BufferedRecords] = []
-  /// By buffer: how much had been flushed when it was last looked at.
-  var flushed: [UInt64] = []
+  /// What each traced or watched process is at present.
+  var images: [Int32: TracedImage] = [:]
+  /// Have to be told of before anything else comes.
+  var newcomers: [TracedImage] = []
+  var looks: [Look] = []
+  var seenFiles = SeenFiles()
+  var round: Round?
+  /// When the next round may begin, CLOCK_MONOTONIC in ns.
+  var nextRound: UInt64 = 0
+  /// When all of /proc is searched again.
+  var nextScan: UInt64 = 0
+  /// Entries that found no place, when the processes were last looked at because of them.
+  var unposted: UInt64 = 0
+  var totals = Totals()
+  /// What lay unflushed in the buffers when the trace was ended.
+  var lastCopies: [(image: TracedImage, copy: BufferedRecords)] = []
+  /// When the probes were attached; nil once the sink knows.
+  var firstPair: ClockPair?
+  /// The ticks of the latest clock pair that the sink knows.
+  var lastTicks: UInt64 = 0
+  /// What does not keep the trace from going on, in words for the user; at most 64.
+  public internal(set) var problems: [String] = []
 
-  /// Prepares to trace a process whose probes lie in `files`, without touching it.
-  public init(process: Int32, files: [ProbedFile], options: Options = Options()) throws(BPFError) {
-    processID = process
-    self.files = files
-    action = "attach to process \(process)"
-    batches = BatchDecoder(clock: TickClock(source: .timeStampCounter))
-    batches.clock.add(.now())
+  /// Prepares a trace; no process is touched.
+  public init(scope: Scope, options: Options = Options()) {
+    self.scope = scope
     self.options = options
+    action =
+      switch scope {
+      case .processes(let processes): "attach to process \(processes.map { "\($0)" }.joined(separator: ", "))"
+      case .command(let process, _): "attach to process \(process)"
+      case .all: "attach to all processes"
+      }
   }
 
   /// Attaches to the probes. Records made from now on are collected, and none from before.
   ///
-  /// Throws `BPFError`, of kind `.lacking` where rights or the kernel are in the way.
+  /// Throws `BPFError`: of kind `.lacking` where rights or the kernel are in the way, `.failed` where a process
+  /// is not there or has no probes.
   public func attach() throws(BPFError) {
-    let usesMultiLink = files.allSatisfy(\.argumentsAreInCallingOrder)
-    let hasMainThread = ProcessFolder(processID: processID)?.mainThreadHasExited != true
-    try attach(by: AttachWay.allCases.filter { $0 != .uprobeMulti || usesMultiLink }, hasMainThread: hasMainThread)
-  }
-
-  /// Attaches by the first of `ways` that works.
-  func attach(by ways: [AttachWay], hasMainThread: Bool) throws(BPFError) {
-    findBuffers()
-    // What lies in the buffers by now was left there by an earlier trace.
-    forEachHeader { _, header in batches.decoder.begin(task: header.task, at: header.head) }
+    let files = try beginning()
+    let isByFile = attachesByFile
+    var use = BatchObject.Use(
+      everybody: isAboutAll, follow: options.follow, usesSchedulerEvents: options.usesSchedulerEvents)
     var firstError: BPFError?
-    for way in ways {
-      do {
-        attachment = try Attachment.make(
-          way: way, files: files, process: processID, processHasMainThread: hasMainThread, options: options,
-          decoder: batches, action: action)
-        batches.clock.add(.now())
-        allowLateStarts()
-        return
-      } catch {
-        // The first way's error says most: the others are for kernels that lack it.
-        firstError = firstError ?? error
+    for way in options.ways {
+      if way == .uprobeMulti && !files.allSatisfy(\.argumentsAreInCallingOrder) { continue }
+      for usesSchedulerEvents in Set([options.usesSchedulerEvents, false]).sorted(by: { $0 && !$1 }) {
+        use.usesSchedulerEvents = usesSchedulerEvents
+        do {
+          attachment = try Attachment.make(
+            way, use, processes: Array(images.keys), filter: isByFile ? nil : images.keys.first, files: files,
+            options: options, action: action)
+          begin()
+          return
+        } catch {
+          // The first way's error says most: the others are for kernels that lack it.
+          firstError = firstError ?? error
+        }
       }
     }
     throw firstError ?? BPFError(action, cause: "there is no way to attach to its probes")
   }
 
-  /// Readable when there is much to collect; wait for it no longer than 100 ms.
+  /// Readable when there is much to collect, or a process has ended; wait for it no longer than 100 ms.
   public var pollDescriptor: Int32 { attachment?.ring.descriptor ?? -1 }
 
-  /// The names of the process's fibrils from `index` of its table on, also after its end; nil if its
-  /// buffers were not found, or it keeps no names beside them.
-  public func names(from index: Int) -> [String]? { buffers?.names(from: index) }
+  /// Traced processes that have not ended, and those that may yet become or fork traced ones.
+  public var livingProcesses: [Int32] { images.keys.sorted() }
 
-  /// The process has become another program. What that does is not part of this trace.
-  public var processHasBeenReplaced: Bool {
-    if batches.imageHasChanged { return true }
-    guard let process = ProcessFolder(processID: processID) else { return false }
-    // A process that ends has closed its files too, but it gives up its program before them.
-    return buffers?.isHeld(by: process) == false && process.runsAProgram
-  }
-
-  /// Delivers some of what has come in, and what sleeping tasks keep in their buffers.
+  /// Tells some of what has come in, and what tasks keep in their buffers.
   ///
   /// True if there is more: who makes records faster than they are taken never lets it become empty,
-  /// so look after other things in between.
-  public func collect<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) -> Bool {
-    batches.clock.add(.now())
-    findBuffers()
-    // The buffers are copied first: what was flushed before that has come in when the ring is empty.
-    if copies.isEmpty { copies = copyOfQuietBuffers() }
-    let hasMore = attachment?.ring.consume() ?? false
-    try deliverWaiting(deliver)
-    if hasMore { return true }
-    for copy in copies {
-      batches.decoder.decode(copy, isLast: false, clock: &batches.clock, into: &batches.events)
-      try deliverWaiting(deliver)
-    }
-    copies = []
-    return false
+  /// so look after other things in between. Throws what the sink throws.
+  public func collect(into sink: inout some RecordingSink) throws -> Bool {
+    guard attachment?.isAttached == true else { return false }
+    if firstPair != nil { try addClockPair(&sink) }
+    try takeNewcomers(&sink)
+    try look(&sink)
+    try beginRound(&sink)
+    let hasMore = try readRing(limit: Self.mostBytesAtOnce, &sink)
+    try endRound(&sink)
+    return hasMore
   }
 
-  /// Detaches: no records are made any more.
+  /// Detaches: no records are made any more. What is left is for `finish`.
   public func detach() {
     guard attachment?.isAttached == true else { return }
-    findBuffers()
-    copies = []
+    round = nil
     // While the kernel removes the probes, which takes tens of milliseconds, batches go to nobody.
-    forEachHeader { index, header in
-      let expected = batches.decoder.expectedNumber(ofTask: header.task)
-      if let copy = buffers?.records(at: index, from: expected) { copies.append(copy) }
-    }
+    lastCopies = copies()
     attachment?.detach()
-    batches.clock.add(.now())
   }
 
-  /// Detaches, delivers all that is left, and the loss that only shows now.
-  public func finish<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) -> Totals {
+  /// Detaches, and tells all that is left and the loss that only shows now. Throws what the sink throws.
+  public func finish(into sink: inout some RecordingSink) throws -> Totals {
     detach()
-    while attachment?.ring.consume() == true { try deliverWaiting(deliver) }
-    try deliverWaiting(deliver)
-    for copy in copies {
-      batches.decoder.decode(copy, isLast: true, clock: &batches.clock, into: &batches.events)
-      batches.decoder.end(task: copy.task, at: copy.end, into: &batches.events)
-      try deliverWaiting(deliver)
+    guard attachment != nil else { return totals }
+    try addClockPair(&sink)
+    try takeNewcomers(&sink)
+    while try readRing(limit: Self.mostBytesAtOnce, &sink) {}
+    for (image, copy) in lastCopies { try tell(copy, of: image, isLast: true, &sink) }
+    lastCopies = []
+    let end = ClockPair.now().nanoseconds
+    for process in livingProcesses {
+      guard let image = images[process] else { continue }
+      // Its end may not have been told of: then it is one all the same.
+      let hasEnded = ProcessFolder(processID: process) == nil
+      try close(image, hasEnded ? .exited(status: nil) : .traceEnded, at: end, missing: nil, &sink)
     }
-    for index in 0..<(buffers?.count ?? 0) {
-      guard let header = buffers?.header(at: index) else { continue }
-      takeRest(ofBuffer: index, header)
-      try deliverWaiting(deliver)
-    }
-    // A task whose buffer serves another one by now shows its lost end nowhere but here.
-    for (task, range) in (attachment?.object.unplaced() ?? [:]).sorted(by: { $0.key < $1.key }) {
-      batches.decoder.end(task: task, at: range.upperBound, into: &batches.events)
-    }
-    batches.decoder.finish(into: &batches.events)
-    try deliverWaiting(deliver)
-    return Totals(
-      records: batches.decoder.receivedRecords, lost: batches.decoder.lostRecords, tasks: batches.decoder.seenTasks,
-      batches: batches.batches, endIsKnown: buffers != nil && attachment?.object.uncountedBatches() == 0,
-      processWasReplaced: batches.imageHasChanged)
+    images = [:]
+    try sink.mark(end)
+    if attachment?.object.counts().uncounted ?? 0 > 0 { totals.endIsKnown = false }
+    return totals
   }
 
-  private func deliverWaiting<E: Error>(_ deliver: ([Event]) throws(E) -> Void) throws(E) {
-    guard !batches.events.isEmpty else { return }
-    try deliver(batches.events)
-    batches.events.removeAll(keepingCapacity: true)
+  /// Read from the ring in one call of `collect`.
+  private static let mostBytesAtOnce: UInt = 4 << 20
+
+  var isAboutAll: Bool { if case .all = scope { true } else { false } }
+
+  /// Programs that a traced process executes are traced too.
+  var followsExec: Bool { if case .processes = scope { options.follow } else { true } }
+
+  /// The kernel lets through who has the files, and the programs look who it is.
+  private var attachesByFile: Bool {
+    if options.attachesByFile || options.follow || isAboutAll || images.count != 1 { return true }
+    // The kernel finds a process by its main thread's address space.
+    return images.keys.first.flatMap { ProcessFolder(processID: $0) }?.mainThreadHasExited != false
+  }
+
+  func say(_ problem: String) {
+    if problems.count < 64, !problems.contains(problem) { problems.append(problem) }
   }
 }

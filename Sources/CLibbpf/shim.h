@@ -5,6 +5,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,9 +18,9 @@
  * too, 0 where a site has none; `cookies` is what the program is told of each site, or NULL;
  * `process` 0 is every process. Returns the link's descriptor, or -1 with errno.
  */
-static inline int tracer_link_uprobe_multi_told(int program, const char *path, const unsigned long *offsets,
-						const unsigned long *semaphores, const __u64 *cookies,
-						unsigned int count, unsigned int process)
+static inline int tracer_link_uprobe_multi(int program, const char *path, const unsigned long *offsets,
+					   const unsigned long *semaphores, const __u64 *cookies,
+					   unsigned int count, unsigned int process)
 {
 	/* As `link_create` and its `uprobe_multi` stand in the kernel's union bpf_attr. */
 	struct {
@@ -39,9 +41,18 @@ static inline int tracer_link_uprobe_multi_told(int program, const char *path, c
 	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
 }
 
-/* The same for a program that asks for no cookie. */
-static inline int tracer_link_uprobe_multi(int program, const char *path, const unsigned long *offsets,
-					   const unsigned long *semaphores, unsigned int count, unsigned int process)
+/* What the kernel and the reader of a ring tell each other, by memory that both map. */
+static inline unsigned long tracer_load(const volatile unsigned long *from)
 {
-	return tracer_link_uprobe_multi_told(program, path, offsets, semaphores, NULL, count, process);
+	return __atomic_load_n(from, __ATOMIC_ACQUIRE);
+}
+
+static inline unsigned int tracer_load_length(const volatile unsigned int *from)
+{
+	return __atomic_load_n(from, __ATOMIC_ACQUIRE);
+}
+
+static inline void tracer_store(volatile unsigned long *to, unsigned long value)
+{
+	__atomic_store_n(to, value, __ATOMIC_RELEASE);
 }

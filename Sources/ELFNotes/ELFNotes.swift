@@ -68,6 +68,18 @@ public enum ELFNotes {
     return nil
   }
 
+  /// The file's build id; nil if it has none. Throws `ELFError` where the file cannot be read or is no sound
+  /// 64-bit ELF file.
+  public static func buildID(inFile path: String) throws(ELFError) -> [UInt8]? {
+    let file = try ELFFile(path: path)
+    for segment in try file.segments() where segment.type == UInt32(PT_NOTE) {
+      for note in try file.notes(in: segment) where note.name == Array("GNU".utf8) && note.type == 3 {
+        return note.descriptor
+      }
+    }
+    return nil
+  }
+
   /// The loader that a program names, by its path; nil if it names none.
   ///
   /// Throws `ELFError` where the file cannot be read or is no sound 64-bit ELF file.

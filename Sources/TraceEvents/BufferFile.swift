@@ -9,6 +9,8 @@ internal import Glibc
 @safe public struct BufferFile: ~Copyable {
   /// Of the process image that writes here; new after fork and exec.
   public let ident: UInt64
+  /// The process itself made it. A forked child holds its parent's until it has made one.
+  public let isOwn: Bool
   private let descriptor: Int32
   /// Its name in the process's folder of descriptors.
   private let name: String
@@ -50,6 +52,7 @@ internal import Glibc
     descriptor = found.descriptor
     name = found.name
     ident = found.header.ident
+    isOwn = found.header.pid == UInt32(bitPattern: process.innerProcessID)
     firstBuffer = Int(found.header.buffers_offset)
     bufferBytes = Int(found.header.buffer_bytes)
     firstName = Int(found.header.names_offset)
@@ -66,6 +69,7 @@ internal import Glibc
     self.descriptor = descriptor
     name = ""
     ident = header.ident
+    isOwn = true
     firstBuffer = Int(header.buffers_offset)
     bufferBytes = Int(header.buffer_bytes)
     firstName = Int(header.names_offset)

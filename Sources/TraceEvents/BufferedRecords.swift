@@ -48,7 +48,7 @@ public struct BufferedRecords: Sendable {
   }
 
   /// The records from `start` on, which lies between `first` and `end`.
-  func span(from start: UInt64) -> ArraySlice<UInt8> {
+  public func span(from start: UInt64) -> ArraySlice<UInt8> {
     bytes[Int(start - bytesFirst) * RecordDecoder.recordBytes..<Int(end - bytesFirst) * RecordDecoder.recordBytes]
   }
 }

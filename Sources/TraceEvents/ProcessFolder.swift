@@ -55,7 +55,7 @@ public struct ProcessFolder: Sendable {
 }
 
 /// The names in a folder but `.` and `..`, at most `limit` of them; none if it cannot be read.
-func directoryEntries(_ path: String, limit: Int) -> [String] {
+public func directoryEntries(_ path: String, limit: Int) -> [String] {
   guard let folder = unsafe opendir(path) else { return [] }
   defer { unsafe _ = closedir(folder) }
   var names: [String] = []

@@ -18,6 +18,20 @@ extension Subject {
   }
 }
 
+/// A copy of a program that nobody else runs: where all processes that run a file have their probes attached, those of
+/// other tests would believe that it is they who are traced.
+final class OwnProgram {
+  private let folder: TemporaryFolder
+  let path: String
+
+  init(_ program: String) throws {
+    folder = try TemporaryFolder()
+    path = folder.file("own")
+    // By another process: a child that another test starts must not inherit a descriptor that writes it.
+    #expect(try ToolRun("/bin/cp", [program, path]).status == 0)
+  }
+}
+
 /// A trace that runs in the background, by the command under test.
 final class BackgroundTrace {
   let process = Process()

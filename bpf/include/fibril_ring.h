@@ -11,33 +11,85 @@
 /* More than this in one batch is refused, and counted as lost. */
 #define FIBRIL_BATCH_MAX_BYTES (128u * 1024u)
 
-/* One entry of the ring: this, then `bytes` of struct fibril_record. */
-struct fibril_batch {
-	__u64 task;
-	__u64 first;  /* number of the first record in its task */
-	__u32 bytes;  /* a multiple of the record's size */
-	__u32 tgid;   /* as the first PID namespace has it */
-	__u64 image;  /* how often the process has executed a program: tells images apart */
+/*
+ * What an entry says of the process `tgid`. Unless it says otherwise, `task`, `number` and `bytes` are 0.
+ *
+ *   kind        task                  number                           bytes
+ *   records     who made them         of the first record in its task  of the records behind the entry
+ *   task_start  who starts            clock of its records, 0 unknown  0
+ *   fork        1: shares the memory  the parent's tgid                0
+ *   exec        0                     0                                as with exit, of the old image
+ *   exit        0                     status as from wait(2)           threads whose last records are not known
+ *
+ * `start` and `execs` of a fork are the child's, and those of an exec the new image's.
+ */
+enum fibril_ring_kind {
+	FIBRIL_RING_RECORDS = 1,
+	FIBRIL_RING_TASK_START = 2,
+	FIBRIL_RING_FORK = 3,
+	FIBRIL_RING_EXEC = 4,
+	FIBRIL_RING_EXIT = 5,
 };
 
-FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch) == 32, "the records behind it are 8-byte aligned");
+/* One process image. Process ids are those of the tracer's PID namespace. */
+struct fibril_image {
+	__u64 start;  /* of the process, in ns since boot: tells apart who had the same id */
+	__u32 tgid;
+	__u32 execs;  /* programs that it and those it descends from have executed */
+};
+
+/* One entry of the ring: this, then `bytes` of struct fibril_record if it is of records. */
+struct fibril_ring_entry {
+	struct fibril_image image;
+	__u64 time;   /* CLOCK_MONOTONIC, ns; 0 with records */
+	__u64 task;
+	__u64 number;
+	__u32 bytes;
+	__u32 kind;   /* enum fibril_ring_kind */
+};
+
+FIBRIL_STATIC_ASSERT(sizeof(struct fibril_ring_entry) == 48, "the records behind it are 8-byte aligned");
 
 /* Set before the program is loaded. */
 struct fibril_batch_settings {
-	__u64 namespace_device; /* the PID namespace that only_tgid is meant in; */
-	__u64 namespace_inode;  /* 0: the first one */
-	__u32 only_tgid;        /* 0: whatever the attachment lets through */
+	__u32 namespace_inode;  /* of the tracer's PID namespace; 0: the first one */
+	__u16 everybody;        /* take in whoever runs into a probe, not the known processes alone */
 	__u16 may_sleep;        /* loaded as a sleepable program */
 	__u16 fixed_entries;    /* do as on kernels that cannot reserve an exact size */
+	__u16 follow;           /* take in the children of known processes */
+	__u32 reserved;
 };
 
-FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch_settings) == 24, "the loader writes it");
+FIBRIL_STATIC_ASSERT(sizeof(struct fibril_batch_settings) == 16, "the loader writes it");
 
-/* What of a task could not be placed; keyed by task. */
+/* The cookies of the probes' sites. */
+enum fibril_probe_cookie {
+	FIBRIL_PROBE_BATCH = 0,
+	FIBRIL_PROBE_TASK_START = 1,
+};
+
+/* A known process; by tgid. */
+struct fibril_known_process {
+	__u32 has_file;   /* the tracer has its event buffers: it needs not be told of new tasks */
+	__u32 unsalvaged; /* threads that ended and whose last records could not be read */
+};
+
+/* What of a task could not be placed. */
+struct fibril_unplaced_key {
+	struct fibril_image image;
+	__u64 task;
+};
+
 struct fibril_unplaced {
 	__u64 records;
 	__u64 first;  /* the lowest number among them */
 	__u64 end;    /* one past the highest */
+};
+
+/* The global variables of the program. */
+struct fibril_batch_counts {
+	__u64 uncounted; /* batches whose task found no place in the account of loss either */
+	__u64 unposted;  /* entries without records that found no place */
 };
 
 #endif

@@ -87,15 +87,18 @@ struct Trace: ParsableCommand {
     // Opened before anything is attached, emptied only once that has worked.
     let file = try outputPath.map { path throws in try OutputFile(path: path, option: "-o") }
     let summaryFile = try summary.map { path throws in try OutputFile(path: path, option: "--summary") }
-    let options = buffer.map { TraceSession.Options(ringBytes: Int($0.bytes)) } ?? TraceSession.Options()
-    let session = try TraceSession(process: target.processID, files: target.files, options: options)
+    var options = buffer.map { TraceSession.Options(ringBytes: Int($0.bytes)) } ?? TraceSession.Options()
+    options.snapshot = { _ in target.snapshot() }
+    let session = TraceSession(
+      scope: target.held == nil ? .processes([target.processID]) : .command(target.processID, files: target.files),
+      options: options)
     try session.attach()
     try file?.begin()
     try summaryFile?.begin()
 
     let start = ClockPair.now().nanoseconds
     let run = TraceRun(target: target, session: session, start: start, duration: duration?.nanoseconds)
-    let names = NameSource(processID: target.processID)
+    let names = NameSource()
     let result: TraceRun.Result
     if let file {
       let exporter = ChromeExporter(

@@ -30,31 +30,13 @@ struct TraceRun {
   /// Records until the trace ends, and finishes the output. Throws what writing it met.
   func record(into output: some Exporter, names: NameSource, until interrupts: borrowing Interrupts) throws -> Result {
     var recorder = TraceRecorder(session: session, names: names, start: start, output: output)
-    if let held = target.held {
-      try held.release()
-    } else if let snapshot = snapshot() {
-      try recorder.begin(with: snapshot)
-    }
+    try target.held?.release()
     var hasMore = false
     while true {
-      if let ending = wait(hasMore: hasMore, interrupts) {
+      if let ending = recorder.isReplaced ? .processReplaced : wait(hasMore: hasMore, interrupts) {
         return Result(summary: try recorder.finish(), ending: ending)
       }
       hasMore = try recorder.collect()
-    }
-  }
-
-  /// The fibrils that are there already. A process that has no task yet has none.
-  private func snapshot() -> ProcessSnapshot? {
-    do {
-      let inspection = try ProcessInspector(processID: target.processID).read()
-      for problem in inspection.problems { Diagnostics.say("\(target.command): \(problem)") }
-      return inspection.snapshot
-    } catch InspectionError.noTable, InspectionError.noSuchProcess {
-      return nil
-    } catch {
-      Diagnostics.say("fibrils from before the trace are shown as unknown: \(error)")
-      return nil
     }
   }
 
@@ -77,6 +59,6 @@ struct TraceRun {
       return .interrupted
     }
     if descriptors[1].revents != 0 || target.endDescriptor < 0 { return .processEnded }
-    return session.processHasBeenReplaced ? .processReplaced : nil
+    return nil
   }
 }

@@ -2,6 +2,7 @@
 internal import BPFLoader
 internal import CSystemCalls
 internal import Glibc
+internal import Inspection
 internal import TraceEvents
 
 /// A process to be traced, and the files that hold its probes.
@@ -38,6 +39,20 @@ final class TraceTarget {
 
   deinit {
     if endDescriptor >= 0 { close(endDescriptor) }
+  }
+
+  /// The fibrils that are there already. A process that has no task yet has none.
+  func snapshot() -> ProcessSnapshot? {
+    do {
+      let inspection = try ProcessInspector(processID: processID).read()
+      for problem in inspection.problems { Diagnostics.say("\(command): \(problem)") }
+      return inspection.snapshot
+    } catch InspectionError.noTable, InspectionError.noSuchProcess {
+      return nil
+    } catch {
+      Diagnostics.say("fibrils from before the trace are shown as unknown: \(error)")
+      return nil
+    }
   }
 
   /// How often to look at a process that has been traced for `age` nanoseconds, in milliseconds.

@@ -1,0 +1,180 @@
+// How processes come into a trace: those that run when it begins, and what is found later.
+internal import Glibc
+internal import TraceEvents
+
+extension TraceSession {
+  /// Another look at a process that has not shown probes yet: its loader may still be at work.
+  struct Look {
+    let image: TracedImage
+    /// CLOCK_MONOTONIC in ns.
+    var time: UInt64
+    var count = 0
+
+    /// Nanoseconds from one look to the next.
+    var interval: UInt64 {
+      let milliseconds: [UInt64] = [5, 15, 80, 400]
+      return (count < milliseconds.count ? milliseconds[count] : 2000) * 1_000_000
+    }
+  }
+
+  /// Who is traced from the start, and the files that hold their probes. Throws `BPFError`.
+  func beginning() throws(BPFError) -> [ProbedFile] {
+    images = [:]
+    let now = ClockPair.now().nanoseconds
+    var files: [ProbedFile] = []
+    switch scope {
+    case .processes(let processes):
+      for process in processes {
+        guard let folder = ProcessFolder(processID: process) else { throw BPFError.noSuchProcess(process) }
+        files += try ProbedFile.all(of: folder, &seenFiles)
+        addImage(folder.processID, .attached, begin: now, isTraced: true).mustAppear = true
+      }
+    case .command(let process, let filesOfCommand):
+      files = filesOfCommand
+      let image = addImage(process, .started, begin: now, isTraced: !files.isEmpty)
+      image.isHeld = true
+      image.mustAppear = true
+    case .all:
+      for (folder, found) in findProcesses() {
+        files += found
+        addImage(folder.processID, .attached, begin: now, isTraced: true).mustAppear = true
+      }
+    }
+    for image in images.values where !image.isHeld { image.skipPast() }
+    return files
+  }
+
+  @discardableResult
+  private func addImage(
+    _ process: Int32, _ origin: RecordedProcess.Origin, begin: UInt64, isTraced: Bool
+  ) -> TracedImage {
+    let image = TracedImage(processID: process, origin: origin, begin: begin, isTraced: isTraced)
+    images[process] = image
+    return image
+  }
+
+  /// What follows once the probes are attached.
+  func begin() {
+    let pair = ClockPair.now()
+    firstPair = pair
+    let now = pair.nanoseconds
+    nextScan = now + Self.scanInterval
+    for image in images.values.sorted(by: { $0.processID < $1.processID }) {
+      image.begin = now
+      if !image.isHeld {
+        allowLateStarts(image)
+        newcomers.append(image)
+      }
+    }
+  }
+
+  private func allowLateStarts(_ image: TracedImage) {
+    guard attachment != nil else { return }
+    image.allowLateStarts(attachment!.object)
+    if image.ident != nil { attachment?.object.noteFile(of: image.processID) }
+  }
+
+  /// Processes that are not traced yet and have probes.
+  private func findProcesses() -> [(ProcessFolder, [ProbedFile])] {
+    let own = getpid()
+    var found: [(ProcessFolder, [ProbedFile])] = []
+    for name in directoryEntries("/proc", limit: 1 << 17) {
+      guard let process = Int32(name), process != own, images[process]?.isTraced != true, options.isMeant(process),
+        let folder = ProcessFolder(processID: process)
+      else { continue }
+      if let files = filesWithProbes(of: folder) { found.append((folder, files)) }
+    }
+    return found
+  }
+
+  /// Nil if it has none that can be attached to.
+  func filesWithProbes(of folder: ProcessFolder) -> [ProbedFile]? {
+    do {
+      let files = try ProbedFile.all(of: folder, &seenFiles)
+      if attachment?.object.way == .uprobeMulti, !files.allSatisfy(\.argumentsAreInCallingOrder) {
+        say("process \(folder.processID) is not traced: its probes have their arguments in other registers")
+        return nil
+      }
+      return files
+    } catch {
+      // Most processes have none, and that is no problem.
+      if error.remedy?.contains("rebuild") == true { say("process \(folder.processID) is not traced: \(error)") }
+      return nil
+    }
+  }
+
+  /// Attaches to what a process has that is not attached to yet. True if it has been traced from its first moment.
+  func attach(_ image: TracedImage, to files: [ProbedFile]) -> Bool {
+    let known = attachment?.files ?? []
+    let unknown = files.filter { !known.contains($0.identity) }
+    image.isTraced = true
+    if unknown.isEmpty { return true }
+    image.skipPast()
+    for file in unknown {
+      do {
+        try attachment?.attach(to: file, action: "attach to process \(image.processID)")
+      } catch {
+        say("\(error)")
+      }
+    }
+    image.begin = ClockPair.now().nanoseconds
+    allowLateStarts(image)
+    return false
+  }
+
+  /// Looks at processes whose time has come, and for others if the trace is about all.
+  func look(_ sink: inout some RecordingSink) throws {
+    let now = ClockPair.now().nanoseconds
+    if isAboutAll, now >= nextScan {
+      for (folder, files) in findProcesses() {
+        let image = images[folder.processID] ?? watch(folder.processID, .attached, begin: now)
+        if attach(image, to: files) { image.skipPast() }
+        newcomers.append(image)
+      }
+      let end = ClockPair.now().nanoseconds
+      // No more than a hundredth of the time.
+      nextScan = end + max(Self.scanInterval, 100 * (end - now))
+      try takeNewcomers(&sink)
+    }
+    guard !looks.isEmpty else { return }
+    let due = looks.filter { $0.time <= now }
+    looks.removeAll { $0.time <= now }
+    for look in due where !look.image.isTraced && images[look.image.processID] === look.image {
+      try self.look(at: look, &sink)
+    }
+  }
+
+  /// Takes in a process of which nothing is known yet but its id.
+  func watch(
+    _ process: Int32, _ origin: RecordedProcess.Origin, begin: UInt64, id: ImageID? = nil, parent: TracedImage? = nil
+  ) -> TracedImage {
+    let image = TracedImage(
+      processID: process, origin: origin, begin: begin, isTraced: false, id: id, parent: parent)
+    images[process] = image
+    attachment?.object.know(process)
+    return image
+  }
+
+  /// Whether a program that has been executed has probes; if not, it may get some from its libraries.
+  func look(at look: Look, _ sink: inout some RecordingSink) throws {
+    let image = look.image
+    guard let folder = ProcessFolder(processID: image.processID) else { return }
+    if let files = filesWithProbes(of: folder) {
+      if attach(image, to: files) {
+        // Whoever has run all the time was seen by nobody before.
+        if look.count > 0, isAboutAll { image.findBuffers(now: true) }
+      } else {
+        newcomers.append(image)
+        try takeNewcomers(&sink)
+      }
+      return
+    }
+    var next = look
+    next.time = ClockPair.now().nanoseconds + look.interval
+    next.count += 1
+    if looks.count < Self.mostLooks { looks.append(next) }
+  }
+
+  private static var scanInterval: UInt64 { 2_000_000_000 }
+  private static var mostLooks: Int { 4096 }
+}
