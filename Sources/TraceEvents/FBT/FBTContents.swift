@@ -1,10 +1,23 @@
 // What a reader must remember of a file, so that its sink gets nothing that no recording holds.
 
+/// The numbers of processes: each is larger than the one before, but not all need to be there.
+struct FBTProcessNumbers {
+  private var next = 0
+  private var count = 0
+
+  /// False if a process may not have this number.
+  mutating func take(_ number: Int) -> Bool {
+    guard number >= next, number < .max, count < FBTFormat.mostProcesses else { return false }
+    next = number + 1
+    count += 1
+    return true
+  }
+}
+
 /// The processes of a file so far.
 struct FBTContents {
   private var processes: [Int: ProcessContents] = [:]
-  /// Numbers that have been given away.
-  private var known: Set<Int> = []
+  private var numbers = FBTProcessNumbers()
   private var names = 0
   /// A snapshot or a list of modules of which a piece is yet to come.
   var snapshot: (process: Int, snapshot: ProcessSnapshot)?
@@ -17,8 +30,8 @@ struct FBTContents {
   }
 
   mutating func begin(_ process: Int) throws(DamageError) {
-    guard known.count < FBTFormat.mostProcesses, known.insert(process).inserted else {
-      throw DamageError("a process begins twice, or there are too many")
+    guard numbers.take(process), processes.count < FBTFormat.mostLiveProcesses else {
+      throw DamageError("a process's number does not follow the others, or there are too many")
     }
     processes[process] = ProcessContents()
   }

@@ -22,6 +22,7 @@ public enum FBTFormat {
 
   // What a recording may hold at most: whatever says more is damaged.
   static let mostProcesses = 1 << 20
+  static let mostLiveProcesses = 1 << 16
   static let mostNames = 1 << 20
   static let mostNamesInAll = 1 << 22
   static let mostModules = 1 << 16

@@ -29,6 +29,7 @@ public struct FBTWriter: RecordingSink {
   private var stacks: (process: Int, encoder: ByteEncoder, count: Int)?
   /// Those that have not ended, by their numbers in the recording.
   private var processes: [Int: ProcessAccount] = [:]
+  private var numbers = FBTProcessNumbers()
   private var ended = FBTTotals()
   private var lostByEnded: [Int: [UInt64: UInt64]] = [:]
   /// Processes so far.
@@ -90,7 +91,7 @@ public struct FBTWriter: RecordingSink {
   }
 
   public mutating func begin(_ process: RecordedProcess) throws {
-    guard processes[process.index] == nil else { return }
+    guard numbers.take(process.index), processes.count < FBTFormat.mostLiveProcesses else { return }
     processes[process.index] = ProcessAccount()
     processCount += 1
     var encoder = ByteEncoder()
