@@ -92,7 +92,9 @@ let package = Package(
     tests(
       "LiveTests",
       ["FibrilCLI", "BPFLoader", "ELFNotes", "Inspection", "Symbols", "TraceEvents", "fibril-workload", "treewalk"]),
-    tests("CommandLineTests", ["FibrilCLI", "fibril-workload"], resources: [.copy("Golden")]),
+    tests(
+      "CommandLineTests", ["CFibrilContract", "FibrilCLI", "TraceEvents", "fibril-workload"],
+      resources: [.copy("Golden")]),
   ],
   swiftLanguageModes: [.v6]
 )

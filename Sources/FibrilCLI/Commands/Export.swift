@@ -30,7 +30,7 @@ struct Export: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("Write to this file.", valueName: "FILE"))
   var output: String
 
-  @Option(help: ArgumentHelp("What to write: chrome or csv.", valueName: "FORMAT"))
+  @Option(help: ArgumentHelp("What to write, whatever the ending is.", valueName: "FORMAT"))
   var format: ExportFormat?
 
   func validate() throws {
