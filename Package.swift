@@ -82,7 +82,7 @@ let package = Package(
     command("fibril-stress", ["ExceptionShim", "Fibril"], path: "Tests/fibril-stress"),
     .target(name: "ExceptionShim", path: "Tests/ExceptionShim"),
     tests("FibrilTests", ["ExceptionShim", "Fibril"]),
-    tests("TraceEventsTests", ["TraceEvents", "CFibrilContract"]),
+    tests("TraceEventsTests", ["TraceEvents", "CFibrilContract", "CSystemCalls"]),
     tests("TimelineTests", ["CFibrilContract", "FlightRecorder", "Timeline", "TraceEvents"]),
     tests("ExportersTests", ["Exporters", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),
     tests("ReplayTests", ["CFibrilContract", "Exporters", "Replay", "Timeline", "TraceEvents"]),
