@@ -73,19 +73,48 @@ internal import TraceEvents
   /// Descriptor of the ring, which lives as long as this object.
   var ring: Int32 { map("ring") }
 
-  /// Calls `body` with every task of which an event was counted, and the number of its next record.
-  func forEachTask(_ body: (fibril_precise_task, UInt64) -> Void) {
+  /// What the program has counted.
+  struct Counts {
+    /// The number of the next record, of every task that had an event.
+    var next: [(of: fibril_precise_task, number: UInt64)] = []
+    /// Events that are in no number.
+    var uncounted: UInt64 = 0
+    var missedStacks: UInt64 = 0
+  }
+
+  func counts() -> Counts {
+    var counts = Counts()
+    let accountBytes = MemoryLayout<fibril_precise_account>.size
+    let slotBytes = MemoryLayout<fibril_precise_slot>.size
+    var key: UInt32 = 0
+    var bytes = [UInt8](repeating: 0, count: accountBytes + Int(FIBRIL_PRECISE_SLOTS) * slotBytes)
+    // `kept` is the only global variable, so it is the map's only value.
+    let kept = unsafe bpf_object__find_map_by_name(object, ".bss")
+    if unsafe bpf_map__value_size(kept) == UInt32(bytes.count),
+      unsafe bpf_map_lookup_elem(bpf_map__fd(kept), &key, &bytes) == 0
+    {
+      let bytes = unsafe bytes.span.bytes
+      let account = unsafe bytes.unsafeLoadUnaligned(as: fibril_precise_account.self)
+      counts.uncounted = account.uncounted
+      counts.missedStacks = account.missed_stacks
+      for index in 0..<Int(FIBRIL_PRECISE_SLOTS) {
+        let slot = unsafe bytes.unsafeLoadUnaligned(
+          fromByteOffset: accountBytes + index * slotBytes, as: fibril_precise_slot.self)
+        if slot.of.process != 0 { counts.next.append((slot.of, slot.next)) }
+      }
+    }
     let numbers = map("numbers")
     var task = fibril_precise_task()
     // Keys and values have the sizes that precise.bpf.c gives the map.
     var status = unsafe bpf_map_get_next_key(numbers, nil, &task)
     while status == 0 {
       var number: UInt64 = 0
-      if unsafe bpf_map_lookup_elem(numbers, &task, &number) == 0 { body(task, number) }
+      if unsafe bpf_map_lookup_elem(numbers, &task, &number) == 0 { counts.next.append((task, number)) }
       var next = fibril_precise_task()
       status = unsafe bpf_map_get_next_key(numbers, &task, &next)
       task = next
     }
+    return counts
   }
 
   /// The program counters of a stack, innermost first; nil if there is no stack of this id.
@@ -94,15 +123,6 @@ internal import TraceEvents
     var counters = [UInt64](repeating: 0, count: Int(FIBRIL_STACK_DEPTH))
     guard unsafe bpf_map_lookup_elem(map("stacks"), &id, &counters) == 0 else { return nil }
     return Array(counters.prefix { $0 != 0 })
-  }
-
-  /// What the numbers do not show.
-  func account() -> fibril_precise_account {
-    var key: UInt32 = 0
-    var account = fibril_precise_account()
-    // `account` is the only global variable, so it is the map's only value.
-    unsafe _ = bpf_map_lookup_elem(map(".bss"), &key, &account)
-    return account
   }
 
   private func map(_ name: String) -> Int32 { unsafe bpf_object__find_map_fd_by_name(object, name) }

@@ -24,8 +24,8 @@ final class PreciseReader {
   /// Ids that were not told yet.
   private(set) var newStacks: [UInt32] = []
   private(set) var missedNames: UInt64 = 0
-  /// Which image of the process the entries come from; what the next one does is not part of the trace.
-  private(set) var image: UInt32?
+  /// The process and its image that the entries come from; what the next one does is not part of the trace.
+  private(set) var process: UInt64?
   /// The process has executed another program, whose events are left out.
   private(set) var imageHasChanged = false
   private var names: [NameText: UInt32] = [:]
@@ -51,11 +51,11 @@ final class PreciseReader {
     let head = unsafe entry.unsafeLoadUnaligned(as: fibril_precise.self)
     let end = Self.headBytes + Int(head.records) * Self.recordBytes
     guard end <= entry.byteCount, head.records > 0 else { return true }
-    guard head.image == image ?? head.image else {
+    guard head.process == process ?? head.process else {
       imageHasChanged = true
       return true
     }
-    image = head.image
+    process = head.process
     if head.name_bytes < 0 { missedNames += 1 }
     let name = head.name_bytes > 1 ? index(ofName: entry, at: Self.twoRecordsEnd, Int(head.name_bytes) - 1) : 0
     let start = bytes.count

@@ -1,6 +1,5 @@
 // One process traced in precise mode: from attaching to its probes to its last event.
 internal import CFibrilContract
-internal import Glibc
 public import TraceEvents
 
 /// Traces one process event by event, and feeds what comes into a `RecordingSink`, of which it is process 0.
@@ -101,7 +100,7 @@ public final class PreciseSession {
     // What was counted before the table was read is in the table: it changes before its probe fires. What is
     // counted while it is read may be in it, and is told once more.
     var numbers: [UInt64: UInt64] = [:]
-    attachment?.object.forEachTask { numbers[$0.task] = $1 }
+    for (of, number) in attachment?.object.counts().next ?? [] { numbers[of.task] = number }
     var snapshot = try read()
     for place in snapshot.tasks.indices {
       snapshot.tasks[place].nextNumber = numbers[snapshot.tasks[place].task] ?? 0
@@ -138,24 +137,20 @@ public final class PreciseSession {
     detach()
     while attachment?.ring.consume() == true { try deliver(to: &sink) }
     try deliver(to: &sink)
-    var ends: [UInt64: UInt64] = [:]
-    var other = false
-    attachment?.object.forEachTask { task, number in
-      if let image = reader.image, task.image != image { other = true } else { ends[task.task] = number }
-    }
+    let counts = attachment?.object.counts() ?? PreciseObject.Counts()
+    let ends = counts.next.filter { $0.of.process == reader.process ?? $0.of.process }
     var made: UInt64 = 0
-    for (task, number) in ends.sorted(by: { $0.key < $1.key }) {
-      try sink.end(task: task, at: number, of: Self.index)
+    for (of, number) in ends.sorted(by: { $0.of.task < $1.of.task }) {
+      try sink.end(task: of.task, at: number, of: Self.index)
       made += number
     }
     let end = ClockPair.now().nanoseconds
     try sink.end(Self.index, ending, at: end)
     try sink.mark(end)
-    let account = attachment?.object.account() ?? fibril_precise_account()
     return Totals(
       records: received, lost: made - min(made, received), tasks: ends.count, stacks: stacks,
-      missedStacks: account.missed_stacks, missedNames: reader.missedNames, isComplete: account.uncounted == 0,
-      processWasReplaced: reader.imageHasChanged || other)
+      missedStacks: counts.missedStacks, missedNames: reader.missedNames, isComplete: counts.uncounted == 0,
+      processWasReplaced: reader.imageHasChanged || ends.count < counts.next.count)
   }
 
   private func deliver(to sink: inout some RecordingSink) throws {

@@ -17,9 +17,8 @@
  */
 struct fibril_precise {
 	__u64 task;
-	__u64 first;  /* number of the first record among those of this task that passed the filters */
-	__u32 image;  /* how often the process has executed a program: tells images apart */
-	__u32 tgid;   /* as the first PID namespace has it */
+	__u64 first;   /* number of the first record among those of this task that passed the filters */
+	__u64 process; /* its id as the first PID namespace has it << 32 | how often it has executed a program */
 	__u32 records;
 	__s32 name_bytes;
 };
@@ -43,15 +42,26 @@ FIBRIL_STATIC_ASSERT(sizeof(struct fibril_precise_settings) == 56, "the loader w
 
 /* Whose next number is kept. */
 struct fibril_precise_task {
+	__u64 process; /* as in an entry */
 	__u64 task;
-	__u32 image;
-	__u32 tgid;
 };
 
-/* What went wrong beyond the gaps in a task's numbers. */
+/* A task's next number, where it is found without searching: in the slot of its id's last bits. */
+struct fibril_precise_slot {
+	struct fibril_precise_task of; /* of.process is 0 in a free slot */
+	__u64 next;
+	__u64 reserved;
+};
+
+#define FIBRIL_PRECISE_SLOTS 4096u
+
+/* What the program keeps beside its maps: this, then FIBRIL_PRECISE_SLOTS of struct fibril_precise_slot. */
 struct fibril_precise_account {
 	__u64 uncounted;     /* events of tasks whose numbers found no room: lost, and in no gap */
 	__u64 missed_stacks; /* blocks that come without their stack: no room, or not readable */
 };
+
+FIBRIL_STATIC_ASSERT(sizeof(struct fibril_precise_slot) == 32, "the loader reads it");
+FIBRIL_STATIC_ASSERT(sizeof(struct fibril_precise_account) == 16, "the slots lie behind it");
 
 #endif
