@@ -1,10 +1,11 @@
 """The groups of rows, by the name that the command line takes."""
 
-from . import calls, machine, memory, switching
+from . import calls, machine, memory, switching, tracing
 
 ALL = {
   "switching": switching.measure,
   "calls": calls.measure,
   "memory": memory.measure,
   "machine": machine.measure,
+  "tracing": tracing.measure,
 }

@@ -45,7 +45,7 @@ def prepare() -> Peers:
 
 
 def build_ours():
-  for product in ("fibril-bench", "treewalk"):
+  for product in ("fibril-bench", "fibril", "treewalk"):
     note(f"building {product}")
     subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=ROOT, check=True, stdout=sys.stderr)
   install("gcc", "libc6-dev")
@@ -72,6 +72,19 @@ def boost_fiber():
   quietly("g++", *CXX_FLAGS, SOURCES / "boost-fiber.cpp", "-o", BUILD / "boost-fiber",
           "-lboost_fiber", "-lboost_context", "-lpthread")
   return BUILD / "boost-fiber"
+
+
+def empty_program():
+  install("linux-libc-dev", "binutils", "util-linux")
+  quietly("gcc", *C_FLAGS, SOURCES / "empty-uprobe.c", "-o", BUILD / "empty-uprobe")
+  return BUILD / "empty-uprobe"
+
+
+def lttng():
+  install("lttng-tools", "liblttng-ust-dev")
+  quietly("gcc", *C_FLAGS, f"-I{SOURCES}", SOURCES / "lttng-events.c", "-o", BUILD / "lttng-events", "-llttng-ust",
+          "-ldl")
+  return BUILD / "lttng-events"
 
 
 def go():
@@ -104,6 +117,10 @@ PEERS = {
   "GNU find": packaged("findutils", "find"),
   "fd": packaged("fd-find", "fdfind"),
   "valgrind": packaged("valgrind", "valgrind"),
+  "empty BPF program": empty_program,
+  "LTTng-UST": lttng,
+  "bpftrace": packaged("bpftrace", "bpftrace"),
+  "perf": packaged("linux-perf", "perf"),
 }
 
 

@@ -14,6 +14,10 @@ class Goal:
   needs_peer: bool = True
 
 
+# Nothing to reach.
+FIGURE = Goal("", None, needs_peer=False)
+
+
 def ratio_at_most(limit):
   return Goal(f"ratio <= {limit}", lambda ours, peer: ours / peer <= limit)
 
@@ -37,7 +41,7 @@ class Table:
     self.broken = []
 
   def add(self, name, unit, ours, goal, peer=None, peer_value=None):
-    known = not goal.needs_peer or peer_value is not None
+    known = goal is not FIGURE and (not goal.needs_peer or peer_value is not None)
     self.rows.append({
       "name": name, "unit": unit, "ours": ours, "peer": peer, "peer_value": peer_value,
       "ratio": ours / peer_value if peer_value else None,
@@ -59,7 +63,7 @@ class Table:
     lines.insert(1, ["-" * width for width in widths])
     for line in lines:
       print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
-    print(f"\n{sum(row['met'] is True for row in self.rows)} of {len(self.rows)} goals met")
+    print(f"\n{sum(row['met'] is True for row in self.rows)} of {sum(row['goal'] != '' for row in self.rows)} goals met")
     print(f"load average before: {self.load:.1f} on {os.cpu_count()} processors")
     for peer, why in missing.items():
       print(f"missing: {peer}: {why}")
@@ -70,7 +74,7 @@ class Table:
 
   @staticmethod
   def line(row):
-    met = {True: "yes", False: "NO", None: "?"}[row["met"]]
+    met = {True: "yes", False: "NO", None: "?" if row["goal"] else ""}[row["met"]]
     theirs = "missing" if row["peer_value"] is None else f"{number(row['peer_value'])} {row['unit']}"
     ours = "not measured" if row["ours"] is None else f"{number(row['ours'])} {row['unit']}"
     return [

@@ -8,6 +8,6 @@ struct FibrilBench: ParsableCommand {
     abstract: "Measures the runtime; `make bench` puts the figures beside those of its peers.",
     subcommands: [
       Yield.self, Spawn.self, UncontendedMutex.self, SubmittedCalls.self, HelperCalls.self, CachedReads.self,
-      PendingCalls.self, ParkedFibrils.self, RandomReads.self, EchoServer.self,
+      PendingCalls.self, ParkedFibrils.self, RandomReads.self, EchoServer.self, TracedEvents.self,
     ])
 }

@@ -14,6 +14,15 @@ static inline double now_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+/* How long the calling thread has run. */
+static inline double processor_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
 static inline void report_ns(double start, double count)
 {
 	printf("{\"ns\":%.4f}\n", (now_ns() - start) / count);
