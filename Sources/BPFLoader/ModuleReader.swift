@@ -1,11 +1,14 @@
 // What a process has mapped for execution, with build ids, so that addresses can be named later and elsewhere.
 internal import ELFNotes
-internal import TraceEvents
+public import TraceEvents
 
 /// Reads a process's modules, and again when that is cheap.
-struct ModuleReader {
+public struct ModuleReader {
   private var latest: [RecordedModule] = []
   private var nextReading: UInt64 = 0
+
+  /// A reader that has read nothing.
+  public init() {}
 
   /// Files mapped into one process beyond this are left out.
   private static let most = 4096
@@ -14,7 +17,7 @@ struct ModuleReader {
   ///
   /// The kernel holds up the process's own mapping calls meanwhile: it takes no more than a hundredth of the
   /// time, and comes once a second at most.
-  mutating func changes(of process: ProcessFolder) -> [RecordedModule]? {
+  public mutating func changes(of process: ProcessFolder) -> [RecordedModule]? {
     let start = ClockPair.now().nanoseconds
     guard start >= nextReading else { return nil }
     let modules = read(process)

@@ -95,13 +95,13 @@ public final class PreciseSession {
   /// Tells the sink of the fibrils that `read` finds to be there already, numbered as this session counts.
   /// Comes between `begin` and the first `collect`.
   public func takeSnapshot(
-    into sink: inout some RecordingSink, _ read: () throws -> ProcessSnapshot
+    into sink: inout some RecordingSink, _ read: () throws -> ProcessSnapshot?
   ) throws {
     // What was counted before the table was read is in the table: it changes before its probe fires. What is
     // counted while it is read may be in it, and is told once more.
     var numbers: [UInt64: UInt64] = [:]
     for (of, number) in attachment?.object.counts().next ?? [] { numbers[of.task] = number }
-    var snapshot = try read()
+    guard var snapshot = try read() else { return }
     for place in snapshot.tasks.indices {
       snapshot.tasks[place].nextNumber = numbers[snapshot.tasks[place].task] ?? 0
     }

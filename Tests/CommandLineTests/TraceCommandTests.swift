@@ -19,7 +19,13 @@ import Testing
     ["-o", "x.json"], ["-p", "1", "--", "true"], ["-p", "0"], ["-p", "x"], ["-p", "1", "-d", "5x"],
     ["-p", "1", "-d", "0s"], ["-p", "1", "-d", "-1s"], ["-p", "1", "-o", "x.txt"], ["-p", "1", "-o", "x.pftrace"],
     ["-p", "1", "-o", "-", "--summary", "-"], ["-p", "1", "--buffer", "3MiB"], ["-p", "1", "--buffer", "4KiB"],
-    ["-p", "1", "--buffer", "1e30"], ["-p", "1", "--mode", "precise"],
+    ["-p", "1", "--buffer", "1e30"], ["-p", "1", "--mode", "exact"], ["-p", "1", "-a"], ["-a", "--", "true"],
+    ["-p", "1", "-p", "2", "--mode", "precise"], ["-a", "--mode", "precise"], ["-p", "1", "--stacks"],
+    ["-p", "1", "--task", "1"], ["-p", "1", "--mode", "precise", "--events", "submit,nothing"],
+    ["-p", "1", "--mode", "precise", "--reasons", ""], ["-p", "1", "--on", "hog>1ms"],
+    ["-p", "1", "--keep", "1s", "-o", "x.json"], ["-p", "1", "--keep", "1s", "--on", "hog<1ms"],
+    ["-p", "1", "--keep", "1s", "--on", "hog:mutex>1ms"], ["-p", "1", "--keep", "0s"], ["-p", "1", "--keep", "3KB"],
+    ["-p", "1", "--compress"], ["-p", "1", "--compress", "-o", "x.json"],
   ])
   func wrongUsageIs64(arguments: [String]) throws {
     let run = try Run("fibril", ["trace"] + arguments)

@@ -1,65 +1,54 @@
-// What is traced: a process that runs already, or a command that is about to.
+// What is traced: processes that run already, all there are, or a command that is about to run.
 internal import BPFLoader
-internal import CSystemCalls
 internal import Glibc
-internal import Inspection
 internal import TraceEvents
 
-/// A process to be traced, and the files that hold its probes.
-final class TraceTarget {
-  let processID: Int32
-  let command: String
-  let files: [ProbedFile]
-  /// Readable when the process has ended; -1 if it had ended before.
-  let endDescriptor: Int32
-  /// Set if it is ours to start.
-  let held: HeldCommand?
+/// Whom a trace is about.
+enum TraceTarget {
+  case processes([Int32])
+  case all
+  /// A command that waits to be executed, and the files that hold its probes.
+  case command(HeldCommand, files: [ProbedFile])
 
-  /// A process that runs. Throws `BPFError` if it cannot be traced.
-  init(processID: Int32) throws(BPFError) {
-    guard let process = ProcessFolder(processID: processID) else { throw BPFError.noSuchProcess(processID) }
-    files = try ProbedFile.all(of: process)
-    self.processID = process.processID
-    command = String((contentsOfProcFile(process.path + "/comm", limit: 64) ?? "").prefix { $0 != "\n" })
-    held = nil
-    endDescriptor = max(-1, fibril_process_descriptor(process.processID))
-  }
-
-  /// A command that waits to be executed, with the signal mask `mask`. Throws `BPFError` if it cannot
-  /// be traced, `CommandError` if it cannot be run.
-  init(command arguments: [String], mask: sigset_t) throws {
+  /// A command with the signal mask `mask`. Throws `BPFError` if it cannot be traced, `CommandError` if it
+  /// cannot be run. With `mayLackProbes` it may be one that only executes others that have probes.
+  static func command(_ arguments: [String], mask: sigset_t, mayLackProbes: Bool, for use: ProbedFile.Use) throws
+    -> TraceTarget
+  {
     let path = try HeldCommand.resolve(arguments[0])
-    files = try ProbedFile.all(ofProgram: path)
-    let held = try HeldCommand(path: path, arguments: arguments, mask: mask)
-    self.held = held
-    processID = held.processID
-    command = String(path.split(separator: "/").last ?? "")
-    endDescriptor = max(-1, fibril_process_descriptor(held.processID))
-  }
-
-  deinit {
-    if endDescriptor >= 0 { close(endDescriptor) }
-  }
-
-  /// The fibrils that are there already. A process that has no task yet has none.
-  func snapshot() -> ProcessSnapshot? {
+    let files: [ProbedFile]
     do {
-      let inspection = try ProcessInspector(processID: processID).read()
-      for problem in inspection.problems { Diagnostics.say("\(command): \(problem)") }
-      return inspection.snapshot
-    } catch InspectionError.noTable, InspectionError.noSuchProcess {
-      return nil
+      files = try ProbedFile.all(ofProgram: path, for: use)
     } catch {
-      Diagnostics.say("fibrils from before the trace are shown as unknown: \(error)")
-      return nil
+      guard mayLackProbes else { throw error }
+      files = []
     }
+    return .command(try HeldCommand(path: path, arguments: arguments, mask: mask), files: files)
   }
 
-  /// How often to look at a process that has been traced for `age` nanoseconds, in milliseconds.
-  ///
-  /// What it does not hand over by itself (its last names, the place of its buffers) must be read
-  /// while it lives: a process that is traced from its start is young.
-  static func interval(atAge age: UInt64) -> Int32 {
-    Int32(min(100, max(1, age / 10_000_000)))
+  var held: HeldCommand? { if case .command(let held, _) = self { held } else { nil } }
+
+  /// The session that traces it in batch mode.
+  func batchSource(ringBytes: Int?, follow: Bool) -> BatchSource {
+    let scope: TraceSession.Scope =
+      switch self {
+      case .processes(let processes): .processes(processes)
+      case .all: .all
+      case .command(let held, let files): .command(held.processID, files: files)
+      }
+    return BatchSource(scope, ringBytes: ringBytes, follow: follow)
+  }
+
+  /// The session that traces it in precise mode: one process.
+  func preciseSource(_ options: PreciseSession.Options) throws(BPFError) -> PreciseSource {
+    switch self {
+    case .command(let held, let files):
+      return try PreciseSource(process: held.processID, files: files, isHeld: true, options: options)
+    case .processes(let processes):
+      guard let process = ProcessFolder(processID: processes[0]) else { throw BPFError.noSuchProcess(processes[0]) }
+      let files = try ProbedFile.all(of: process, for: .events)
+      return try PreciseSource(process: process.processID, files: files, isHeld: false, options: options)
+    case .all: preconditionFailure("the command line does not allow it")
+    }
   }
 }

@@ -14,19 +14,14 @@ struct TriggerArgument: ExpressibleByArgument {
     guard let kind = Trigger.Kind(rawValue: String(words[0])) else { return nil }
     var reason: BlockReason?
     if words.count == 2 {
-      guard kind == .blocked, let named = Self.reasons.first(where: { $0.name == words[1] }) else { return nil }
-      reason = named.reason
+      guard kind == .blocked, let named = BlockReasons.named(words[1]) else { return nil }
+      reason = named
     }
     trigger = Trigger(kind, reason: reason, longerThan: threshold.nanoseconds, description: argument)
   }
 
-  private static let reasons: [(name: String, reason: BlockReason)] = [
-    ("call", .call), ("wake-target", .wakeTarget), ("join", .join), ("completions", .completions), ("sleep", .sleep),
-    ("mutex", .mutex), ("semaphore", .semaphore), ("condition", .condition), ("send", .send), ("receive", .receive),
-  ]
-
   static let help = """
-    runq>5ms, blocked>1s, blocked:mutex>1s, hog>25ms (reasons: \(reasons.map(\.name).joined(separator: ", ")))
+    such as runq>5ms, hog>25ms, blocked>1s or blocked:mutex>1s
     """
 }
 
@@ -43,6 +38,13 @@ enum KeepArgument: ExpressibleByArgument {
       self = .time(time.nanoseconds)
     } else {
       return nil
+    }
+  }
+
+  var capacity: FlightRecorder.Capacity {
+    switch self {
+    case .time(let nanoseconds): .time(nanoseconds)
+    case .bytes(let count): .bytes(count)
     }
   }
 }
