@@ -95,7 +95,9 @@ static __always_inline int on_task_start(__u64 task, __u64 address)
 
 	if (!process)
 		return 0;
-	if (bpf_map_update_elem(&threads, &id, &thread, BPF_ANY))
+	if (!bpf_map_update_elem(&threads, &id, &thread, BPF_NOEXIST))
+		__sync_fetch_and_add(&process->threads, 1);
+	else if (bpf_map_update_elem(&threads, &id, &thread, BPF_EXIST))
 		__sync_fetch_and_add(&process->unsalvaged, 1);
 	if (process->has_file)
 		return 0;
@@ -128,19 +130,17 @@ int BPF_USDT(task_start_note, __u64 task, __u64 thread, __u64 buffer)
 }
 
 /* Copies what the current thread, whose buffer is known, has recorded and not handed over. */
-static __always_inline void salvage(struct task_struct *task, const struct fibril_thread *thread)
+static __always_inline void salvage(struct task_struct *task, const struct fibril_thread *thread,
+				    struct fibril_known_process *process)
 {
 	struct fibril_ring_entry entry = {
 		.image = image_of(task),
 		.task = thread->task,
 		.kind = FIBRIL_RING_RECORDS,
 	};
-	struct fibril_known_process *process = known(entry.image.tgid);
 	struct fibril_buffer buffer;
 	__u64 records, at;
 
-	if (!process)
-		return;
 	if (bpf_probe_read_user(&buffer, sizeof(buffer), (void *)thread->buffer) ||
 	    buffer.magic != FIBRIL_BUFFER_MAGIC || buffer.version != FIBRIL_BUFFER_VERSION) {
 		__sync_fetch_and_add(&process->unsalvaged, 1);
@@ -172,14 +172,23 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct fibril_ring_entry entry = { .kind = FIBRIL_RING_EXIT };
 	struct fibril_known_process *process;
 
-	if (thread) {
-		salvage(task, thread);
-		bpf_map_delete_elem(&threads, &id);
-	}
-	if (task->signal->live.counter)
+	/* Most threads are no tasks, and most are not their process's last. */
+	if (!thread && task->signal->live.counter)
 		return 0;
 	process = known(outer_tgid(task));
+	if (thread) {
+		if (process) {
+			salvage(task, thread, process);
+			__sync_fetch_and_sub(&process->threads, 1);
+		}
+		bpf_map_delete_elem(&threads, &id);
+	}
 	if (!process)
+		return 0;
+	/* Several threads may be here at a time: the last to leave tells of the end. */
+	if (!task->signal->live.counter)
+		__sync_fetch_and_or(&process->is_ending, 1);
+	if (!process->is_ending || process->threads || __sync_lock_test_and_set(&process->has_ended, 1))
 		return 0;
 	entry.image = image_of(task);
 	entry.number = (__u32)(task->signal->flags & GROUP_IS_EXITING ? task->signal->group_exit_code :
@@ -196,9 +205,10 @@ int BPF_PROG(prepare_exec, struct task_struct *task)
 {
 	__u32 id = task->pid;
 	struct fibril_thread *thread = bpf_map_lookup_elem(&threads, &id);
+	struct fibril_known_process *process = thread ? known(outer_tgid(task)) : NULL;
 
-	if (thread)
-		salvage(task, thread);
+	if (process)
+		salvage(task, thread, process);
 	return 0;
 }
 
@@ -219,6 +229,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_id)
 		entry.bytes = process->unsalvaged;
 		process->has_file = 0;
 		process->unsalvaged = 0;
+		process->threads = 0;
 	}
 	entry.image = image_of(task);
 	post(&entry);
@@ -231,6 +242,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 {
 	struct fibril_ring_entry entry = { .kind = FIBRIL_RING_FORK };
 	__u32 id = parent->pid;
+	struct fibril_known_process *process;
 	struct fibril_thread *thread;
 
 	if (child->pid != child->tgid)
@@ -239,7 +251,8 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	if (!known(entry.number))
 		return 0;
 	entry.image = image_of(child);
-	if (!make_known(entry.image.tgid))
+	process = make_known(entry.image.tgid);
+	if (!process)
 		return 0;
 	/* Of vfork: until it executes a program, the buffers it sees are not its own. */
 	entry.task = child->mm == parent->mm;
@@ -248,7 +261,8 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		struct fibril_thread copy = *thread;
 
 		id = child->pid;
-		bpf_map_update_elem(&threads, &id, &copy, BPF_ANY);
+		if (!bpf_map_update_elem(&threads, &id, &copy, BPF_ANY))
+			process->threads = 1;
 	}
 	post(&entry);
 	return 0;
