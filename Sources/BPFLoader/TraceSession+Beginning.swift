@@ -11,10 +11,7 @@ extension TraceSession {
     var count = 0
 
     /// Nanoseconds from one look to the next.
-    var interval: UInt64 {
-      let milliseconds: [UInt64] = [5, 15, 80, 400]
-      return (count < milliseconds.count ? milliseconds[count] : 2000) * 1_000_000
-    }
+    var interval: UInt64 { min(2_000_000_000, 1_000_000 << UInt64(count)) }
   }
 
   /// Who is traced from the start, and the files that hold their probes. Throws `BPFError`.
@@ -172,6 +169,7 @@ extension TraceSession {
     var next = look
     next.time = ClockPair.now().nanoseconds + look.interval
     next.count += 1
+    image.looks = next.count
     if looks.count < Self.mostLooks { looks.append(next) }
   }
 

@@ -10,6 +10,8 @@ extension TraceSession {
     _ sink: inout some RecordingSink
   ) throws {
     images[image.processID] = nil
+    // Its loader may have been at work when it was last looked at.
+    if !image.isTraced, image.origin == .executed, image.looks < 2, ending != .traceEnded { totals.unexamined += 1 }
     guard image.isTraced || image.mustAppear else { return }
     findBuffers(of: image, now: true)
     let isOver = ending != .traceEnded

@@ -58,6 +58,9 @@ public final class TraceSession {
     /// Nothing is lost beyond what the sink was told. Otherwise a process ended before its buffers were
     /// found, or the account of loss was too small: what a task did last may be missing.
     public var endIsKnown = true
+    /// Programs that were executed and ended before it was known whether they have probes: what they did, if they
+    /// have, was not seen.
+    public var unexamined = 0
   }
 
   let scope: Scope
@@ -130,6 +133,14 @@ public final class TraceSession {
 
   /// Readable when there is much to collect, or a process has ended; wait for it no longer than 100 ms.
   public var pollDescriptor: Int32 { attachment?.ring.descriptor ?? -1 }
+
+  /// How long to wait, in milliseconds, before `collect` has something to do again even if the descriptor is not
+  /// readable: 100 at most, less while a program is being looked for probes.
+  public var longestWait: Int32 {
+    guard let next = looks.map(\.time).min() else { return 100 }
+    let now = ClockPair.now().nanoseconds
+    return next <= now ? 0 : Int32(min(100, (next - now) / 1_000_000 + 1))
+  }
 
   /// Traced processes that have not ended, and those that may yet become or fork traced ones.
   public var livingProcesses: [Int32] { images.keys.sorted() }

@@ -17,6 +17,8 @@ final class TracedImage {
 
   /// It has probes. Others are watched because of what they may execute or fork.
   var isTraced: Bool
+  /// How often it was looked at for probes.
+  var looks = 0
   /// It waits to execute the command.
   var isHeld = false
   /// It has a place in the recording even if it never does anything.

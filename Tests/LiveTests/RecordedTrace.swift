@@ -127,7 +127,7 @@ extension TraceSession {
       while try collect(into: &sink) {}
       if try isDone(sink) { return }
       var descriptor = pollfd(fd: pollDescriptor, events: Int16(POLLIN), revents: 0)
-      unsafe _ = poll(&descriptor, 1, 20)
+      unsafe _ = poll(&descriptor, 1, longestWait)
     }
     throw Subject.Lateness()
   }
