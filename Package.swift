@@ -91,7 +91,10 @@ let package = Package(
     tests("SymbolsTests", ["CLibdw", "Symbols"]),
     tests(
       "LiveTests",
-      ["FibrilCLI", "BPFLoader", "ELFNotes", "Inspection", "Symbols", "TraceEvents", "fibril-workload", "treewalk"]),
+      [
+        "FibrilCLI", "BPFLoader", "ELFNotes", "Inspection", "Symbols", "Timeline", "TraceEvents", "fibril-workload",
+        "treewalk",
+      ]),
     tests(
       "CommandLineTests", ["CFibrilContract", "FibrilCLI", "TraceEvents", "fibril-workload"],
       resources: [.copy("Golden")]),

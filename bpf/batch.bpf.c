@@ -99,7 +99,7 @@ static __always_inline int on_task_start(__u64 task, __u64 address)
 		__sync_fetch_and_add(&process->threads, 1);
 	else if (bpf_map_update_elem(&threads, &id, &thread, BPF_EXIST))
 		__sync_fetch_and_add(&process->unsalvaged, 1);
-	if (process->has_file)
+	if (bpf_map_lookup_elem(&files, &entry.image.tgid))
 		return 0;
 	if (!bpf_probe_read_user(&buffer, sizeof(buffer), (void *)address) && buffer.magic == FIBRIL_BUFFER_MAGIC)
 		entry.number = buffer.clock;
@@ -195,6 +195,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 									task->group_leader->exit_code);
 	entry.bytes = process->unsalvaged;
 	bpf_map_delete_elem(&processes, &entry.image.tgid);
+	bpf_map_delete_elem(&files, &entry.image.tgid);
 	post(&entry);
 	return 0;
 }
@@ -227,11 +228,11 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_id)
 	bpf_map_delete_elem(&threads, &id);
 	if (process) {
 		entry.bytes = process->unsalvaged;
-		process->has_file = 0;
 		process->unsalvaged = 0;
 		process->threads = 0;
 	}
 	entry.image = image_of(task);
+	bpf_map_delete_elem(&files, &entry.image.tgid);
 	post(&entry);
 	return 0;
 }

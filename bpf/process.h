@@ -65,6 +65,14 @@ struct {
 	__uint(max_entries, 16384);
 } processes SEC(".maps");
 
+/* Processes, by tgid, whose event buffers the tracer has: it needs not be told of their new tasks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 16384);
+} files SEC(".maps");
+
 static __always_inline bool read_level(struct pid *pid, unsigned int level, struct upid *number)
 {
 	const char *numbers = (const char *)pid + bpf_core_field_offset(pid->numbers);

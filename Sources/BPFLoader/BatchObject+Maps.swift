@@ -33,16 +33,15 @@ extension BatchObject {
   /// Tells the programs that the process's buffers are at hand.
   func noteFile(of process: Int32) {
     var key = process
-    var value = fibril_known_process()
-    guard unsafe bpf_map_lookup_elem(map("processes"), &key, &value) == 0, value.has_file == 0 else { return }
-    value.has_file = 1
-    unsafe _ = bpf_map_update_elem(map("processes"), &key, &value, UInt64(BPF_EXIST))
+    var value: UInt32 = 1
+    unsafe _ = bpf_map_update_elem(map("files"), &key, &value, UInt64(BPF_ANY))
   }
 
   /// Has the programs leave the process alone.
   func forget(_ process: Int32) {
     var key = process
     unsafe _ = bpf_map_delete_elem(map("processes"), &key)
+    unsafe _ = bpf_map_delete_elem(map("files"), &key)
   }
 
   /// The processes that the programs know, children among them of which the ring had no room to tell.

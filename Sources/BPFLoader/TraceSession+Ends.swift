@@ -27,12 +27,12 @@ extension TraceSession {
       let unplaced = image.id.flatMap { attachment!.object.unplaced($0, task: task)?.upperBound } ?? 0
       try end(task, of: image, at: max(image.expected(task), unplaced), &sink)
     }
+    let looksAtThreads = attachment?.events.contains(ending == .executed ? .prepareExec : .exit) == true
+    if isOver, image.ident == nil, image.hasPast || missing != 0 || !looksAtThreads { totals.endIsKnown = false }
     if image.mustAppear { try introduce(image, &sink) }
     guard let number = image.number else { return }
     try tellNames(of: image, &sink)
     try sink.end(number, ending, at: max(time, image.begin))
-    let looksAtThreads = attachment?.events.contains(ending == .executed ? .prepareExec : .exit) == true
-    if isOver, image.ident == nil, image.hasPast || missing != 0 || !looksAtThreads { totals.endIsKnown = false }
   }
 
   /// Finds ends, and children, that no entry of the ring told of.

@@ -164,6 +164,7 @@ public final class TraceSession {
   public func detach() {
     guard attachment?.isAttached == true else { return }
     round = nil
+    for image in images.values where image.isTraced { findBuffers(of: image, now: true) }
     // While the kernel removes the probes, which takes tens of milliseconds, batches go to nobody.
     lastCopies = copies()
     attachment?.detach()

@@ -15,7 +15,9 @@ import Testing
     var problems: [String]
 
     /// What a process says of the tasks of one kind.
-    func said(_ who: String, by process: Int32) -> [SaidCounts] { said.filter { $0.who == who && $0.process == process } }
+    func said(_ who: String, by process: Int32) -> [SaidCounts] {
+      said.filter { $0.who == who && $0.process == process }
+    }
   }
 
   private func trace(_ mode: EndStandIn.Mode, follow: Bool) throws -> Result {

@@ -22,11 +22,17 @@ struct RecordedTrace: RecordingSink {
 
     var received: UInt64 { decoder.receivedRecords }
     var lost: UInt64 { decoder.lostRecords }
+    private(set) var receivedByTask: [UInt64: UInt64] = [:]
     /// Of the tasks' records, all that were made while they were traced.
     var made: UInt64 { ends.reduce(0) { $0 + $1.value - begins[$1.key]! } }
 
     mutating func decode(_ records: RawSpan, _ task: UInt64, _ first: UInt64, _ events: inout [Event]) {
       decoder.decode(records, task: task, first: first, clock: &clock, into: &events)
+      receivedByTask[task, default: 0] += UInt64(records.byteCount / RecordDecoder.recordBytes)
+    }
+    func lost(ofTask task: UInt64) -> UInt64? {
+      guard let begin = begins[task], let end = ends[task] else { return nil }
+      return end - begin - receivedByTask[task, default: 0]
     }
     mutating func end(_ task: UInt64, _ number: UInt64) { decoder.end(task: task, at: number, into: &events) }
     mutating func finish() { decoder.finish(into: &events) }
@@ -51,7 +57,7 @@ struct RecordedTrace: RecordingSink {
   }
 
   mutating func begin(_ process: RecordedProcess) {
-    #expect(process.index == images.count && !process.command.isEmpty)
+    #expect(process.index == images.count && !process.command.isEmpty, "\(process)")
     var clock = clock
     clock.source = process.clock
     images.append(Image(process: process, clock: clock))

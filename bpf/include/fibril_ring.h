@@ -70,12 +70,10 @@ enum fibril_probe_cookie {
 
 /* A known process; by tgid. */
 struct fibril_known_process {
-	__u32 has_file;   /* the tracer has its event buffers: it needs not be told of new tasks */
 	__u32 unsalvaged; /* threads that ended and whose last records could not be read */
 	__u32 threads;    /* whose buffers are known and that have not ended */
 	__u32 is_ending;  /* none of its threads runs any more */
 	__u32 has_ended;  /* and the last records of all are placed */
-	__u32 reserved;
 };
 
 /* What of a task could not be placed. */
