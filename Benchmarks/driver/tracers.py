@@ -56,16 +56,23 @@ def perf(program, path, name):
   @contextlib.contextmanager
   def trace(pid, _):
     with tracefs(), tempfile.TemporaryDirectory(dir=BUILD) as folder:
-      with open(TRACEFS / "uprobe_events", "a") as file:
-        file.write(f"p:{EVENT} {path}:{offset:#x}({semaphore:#x})\n")
+      change_uprobes(f"p:{EVENT} {path}:{offset:#x}({semaphore:#x})\n")
       try:
         event = EVENT.replace("/", ":")
         with running([program, "record", "-q", "-e", event, "-p", pid, "-o", pathlib.Path(folder) / "perf.data"]):
           yield
       finally:
-        with open(TRACEFS / "uprobe_events", "a") as file:
-          file.write(f"-:{EVENT}\n")
+        change_uprobes(f"-:{EVENT}\n")
   return trace
+
+
+def change_uprobes(line):
+  # The file cannot be sought in, as Python does to append.
+  descriptor = os.open(TRACEFS / "uprobe_events", os.O_WRONLY | os.O_APPEND)
+  try:
+    os.write(descriptor, line.encode())
+  finally:
+    os.close(descriptor)
 
 
 @contextlib.contextmanager
