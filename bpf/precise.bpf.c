@@ -39,7 +39,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, FIBRIL_STACK_DEPTH * sizeof(__u64));
-	__uint(max_entries, 16384);
+	__uint(max_entries, 1); /* the loader sets it */
 } stacks SEC(".maps");
 
 /* What is read here of the kernel's; where it lies is settled when the object is loaded. */

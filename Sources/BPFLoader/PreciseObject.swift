@@ -50,10 +50,9 @@ internal import TraceEvents
     }
     unsafe _ = bpf_map__set_max_entries(
       bpf_object__find_map_by_name(object, "ring"), UInt32(clamping: options.ringBytes))
-    if !options.stacks {
-      // The kernel sets the room for stacks aside at once: 16 MiB.
-      unsafe _ = bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "stacks"), 1)
-    }
+    // The kernel sets the room for stacks aside at once: 16 MiB.
+    unsafe _ = bpf_map__set_max_entries(
+      bpf_object__find_map_by_name(object, "stacks"), options.stacks ? UInt32(clamping: options.stackSlots) : 1)
     var settings = options.settings
     if let onlyProcess {
       settings.only_tgid = UInt32(bitPattern: onlyProcess)

@@ -13,6 +13,9 @@ extension PreciseSession {
     /// What is recorded.
     public var filter: Filter
 
+    /// How many different stacks there is room for; a power of two.
+    var stackSlots = 16384
+
     /// A trace of everything, without stacks, unless told otherwise.
     public init(ringBytes: Int = 64 << 20, stacks: Bool = false, filter: Filter = Filter()) {
       self.ringBytes = ringBytes

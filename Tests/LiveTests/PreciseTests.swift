@@ -160,6 +160,34 @@ import Testing
     #expect(parked == 2 * 20)
   }
 
+  /// Stacks that collide are refused: blocks come without one rather than with another's.
+  @Test func stacksWithoutRoomAreCounted() throws {
+    var options = PreciseSession.Options(stacks: true, filter: PreciseSession.Filter(kinds: [.block]))
+    options.stackSlots = 1
+    var trace = try PreciseTrace(workload, arguments("--fibrils", "20", "--blocks", "3", "--kind", "sleep"), options)
+    let totals = try trace.run()
+    let printed = try counts(of: trace)
+    let seen = trace.recording
+    #expect(totals.stacks == 1 && totals.missedStacks > 0 && totals.lost == 0)
+    #expect(seen.count(PlainRecord.block) == printed["blocks"])
+    #expect(seen.count(PlainRecord.stack) + totals.missedStacks == printed["blocks"])
+  }
+
+  /// The reader sleeps on: it looks by itself, and is woken only when the ring fills.
+  @Test(arguments: [(blocks: 10, wakes: false), (blocks: 4000, wakes: true)])
+  func recordsDoNotWakeTheReader(blocks: Int, wakes: Bool) throws {
+    let trace = try PreciseTrace(
+      workload, arguments("--fibrils", "2", "--blocks", "\(blocks)", "--kind", "yield"),
+      PreciseSession.Options(ringBytes: 1 << 20))
+    kill(trace.subject.id, SIGCONT)
+    trace.subject.process.waitUntilExit()
+    var descriptor = pollfd(fd: trace.session.pollDescriptor, events: Int16(POLLIN), revents: 0)
+    #expect(unsafe poll(&descriptor, 1, 0) == (wakes ? 1 : 0))
+    var recording = trace.recording
+    let totals = try trace.session.finish(into: &recording)
+    #expect(totals.records > UInt64(2 * blocks) && totals.lost == 0)
+  }
+
   @Test func afterwardsNobodyListens() throws {
     var trace = try PreciseTrace(workload, arguments("--fibrils", "5", "--blocks", "1"))
     #expect(try trace.semaphores() == Array(repeating: 1, count: 7))
