@@ -55,6 +55,7 @@ extension TraceSession {
     let pair = ClockPair.now()
     firstPair = pair
     let now = pair.nanoseconds
+    start = now
     nextScan = now + Self.scanInterval
     for image in images.values.sorted(by: { $0.processID < $1.processID }) {
       image.begin = now

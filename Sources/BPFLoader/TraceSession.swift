@@ -90,6 +90,9 @@ public final class TraceSession {
   /// What does not keep the trace from going on, in words for the user; at most 64.
   public internal(set) var problems: [String] = []
 
+  /// When it had attached, CLOCK_MONOTONIC in ns: the recordings of processes that ran already begin here.
+  public internal(set) var start: UInt64 = 0
+
   /// Prepares a trace; no process is touched.
   public init(scope: Scope, options: Options = Options()) {
     self.scope = scope

@@ -181,7 +181,7 @@ struct Trace: ParsableCommand {
     try source.attach()
     if keep == nil { try file?.begin() }
     try summaryFile?.begin()
-    let run = TraceRun(held: target.held, start: ClockPair.now().nanoseconds, duration: duration?.nanoseconds)
+    let run = TraceRun(held: target.held, start: source.start, duration: duration?.nanoseconds)
     let result = try record(run, source, file, interrupts)
     try summaryFile?.write(Array(result.summary.json.utf8))
     report(result, source, target, file)

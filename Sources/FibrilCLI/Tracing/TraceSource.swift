@@ -14,6 +14,9 @@ protocol TraceSource: AnyObject {
   /// What went wrong without ending the trace, in words for the user.
   var problems: [String] { get }
 
+  /// When it had attached, CLOCK_MONOTONIC in ns.
+  var start: UInt64 { get }
+
   /// Attaches to the probes. Throws `BPFError`.
   func attach() throws(BPFError)
   /// Tells some of what has come in; true if there is more.
@@ -40,6 +43,7 @@ final class BatchSource: TraceSource {
   var pollDescriptors: [Int32] { [session.pollDescriptor] }
   var hasEnded: Bool { !isEndless && session.livingProcesses.isEmpty }
   var problems: [String] { session.problems }
+  var start: UInt64 { session.start }
   func attach() throws(BPFError) { try session.attach() }
   func collect(into sink: inout some RecordingSink) throws -> Bool { try session.collect(into: &sink) }
   func detach() { session.detach() }
@@ -74,6 +78,7 @@ final class PreciseSource: TraceSource {
   private var modules = ModuleReader()
   private var hasBegun = false
   private(set) var problems: [String] = []
+  private(set) var start: UInt64 = 0
 
   /// `isHeld`: the process has yet to execute its program.
   init(process: Int32, files: [ProbedFile], isHeld: Bool, options: PreciseSession.Options) throws(BPFError) {
@@ -93,7 +98,10 @@ final class PreciseSource: TraceSource {
     return endDescriptor < 0 || isGone || session.processHasBeenReplaced
   }
 
-  func attach() throws(BPFError) { try session.attach() }
+  func attach() throws(BPFError) {
+    try session.attach()
+    start = ClockPair.now().nanoseconds
+  }
 
   func collect(into sink: inout some RecordingSink) throws -> Bool {
     if !hasBegun { try begin(&sink) }
@@ -110,7 +118,7 @@ final class PreciseSource: TraceSource {
     let recorded = RecordedProcess(
       index: 0, processID: processID, command: String(command),
       executable: process.flatMap { targetOfProcLink($0.path + "/exe") } ?? "",
-      origin: isHeld ? .started : .attached, clock: .monotonic, begin: ClockPair.now().nanoseconds)
+      origin: isHeld ? .started : .attached, clock: .monotonic, begin: start)
     try session.begin(recorded, into: &sink)
     if !isHeld { try session.takeSnapshot(into: &sink) { BatchSource.snapshot(of: processID) } }
   }
