@@ -13,6 +13,8 @@ public final class PreciseSession {
   private let action: String
   private let reader = PreciseReader()
   private var attachment: Attachment?
+  /// When it had detached, CLOCK_MONOTONIC in ns: no event is younger.
+  public private(set) var end: UInt64 = 0
   private var received: UInt64 = 0
   private var stacks = 0
 
@@ -129,7 +131,9 @@ public final class PreciseSession {
 
   /// Detaches: no events are recorded any more.
   public func detach() {
+    guard end == 0 else { return }
     attachment?.links = PreciseLinks()
+    end = ClockPair.now().nanoseconds
   }
 
   /// Detaches, feeds all that is left into the sink, and the loss that only shows now.
@@ -144,7 +148,6 @@ public final class PreciseSession {
       try sink.end(task: of.task, at: number, of: Self.index)
       made += number
     }
-    let end = ClockPair.now().nanoseconds
     try sink.end(Self.index, ending, at: end)
     try sink.mark(end)
     return Totals(

@@ -92,6 +92,8 @@ public final class TraceSession {
 
   /// When it had attached, CLOCK_MONOTONIC in ns: the recordings of processes that ran already begin here.
   public internal(set) var start: UInt64 = 0
+  /// When it had detached: no record is younger.
+  public private(set) var end: UInt64 = 0
 
   /// Prepares a trace; no process is touched.
   public init(scope: Scope, options: Options = Options()) {
@@ -171,6 +173,7 @@ public final class TraceSession {
     // While the kernel removes the probes, which takes tens of milliseconds, batches go to nobody.
     lastCopies = copies()
     attachment?.detach()
+    end = ClockPair.now().nanoseconds
   }
 
   /// Detaches, and tells all that is left and the loss that only shows now. Throws what the sink throws.
@@ -182,7 +185,6 @@ public final class TraceSession {
     while try readRing(limit: Self.mostBytesAtOnce, &sink) {}
     for (image, copy) in lastCopies { try tell(copy, of: image, isLast: true, &sink) }
     lastCopies = []
-    let end = ClockPair.now().nanoseconds
     for process in livingProcesses {
       guard let image = images[process] else { continue }
       // Its end may not have been told of: then it is one all the same.

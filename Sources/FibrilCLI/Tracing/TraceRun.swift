@@ -41,11 +41,10 @@ struct TraceRun {
       if let found = try output.review(at: ClockPair.now().nanoseconds) { ending = ending ?? .found(found) }
     }
     source.detach()
-    let end = ClockPair.now().nanoseconds
     let endIsKnown = try source.finish(into: &output)
-    try output.finish(at: end)
+    try output.finish(at: source.end)
     return Result(
-      summary: TraceSummary(numbers: output.numbers, endIsKnown: endIsKnown, nanoseconds: end - start),
+      summary: TraceSummary(numbers: output.numbers, endIsKnown: endIsKnown, nanoseconds: source.end - start),
       ending: ending ?? .processesEnded)
   }
 

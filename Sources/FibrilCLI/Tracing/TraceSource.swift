@@ -14,8 +14,9 @@ protocol TraceSource: AnyObject {
   /// What went wrong without ending the trace, in words for the user.
   var problems: [String] { get }
 
-  /// When it had attached, CLOCK_MONOTONIC in ns.
+  /// When it had attached, and when it had detached, CLOCK_MONOTONIC in ns.
   var start: UInt64 { get }
+  var end: UInt64 { get }
 
   /// Attaches to the probes. Throws `BPFError`.
   func attach() throws(BPFError)
@@ -44,6 +45,7 @@ final class BatchSource: TraceSource {
   var hasEnded: Bool { !isEndless && session.livingProcesses.isEmpty }
   var problems: [String] { session.problems }
   var start: UInt64 { session.start }
+  var end: UInt64 { session.end }
   func attach() throws(BPFError) { try session.attach() }
   func collect(into sink: inout some RecordingSink) throws -> Bool { try session.collect(into: &sink) }
   func detach() { session.detach() }
@@ -79,6 +81,7 @@ final class PreciseSource: TraceSource {
   private var hasBegun = false
   private(set) var problems: [String] = []
   private(set) var start: UInt64 = 0
+  var end: UInt64 { session.end }
 
   /// `isHeld`: the process has yet to execute its program.
   init(process: Int32, files: [ProbedFile], isHeld: Bool, options: PreciseSession.Options) throws(BPFError) {
