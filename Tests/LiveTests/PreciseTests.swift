@@ -188,8 +188,13 @@ import Testing
     #expect(totals.records > UInt64(2 * blocks) && totals.lost == 0)
   }
 
+  /// In a file of its own: other tests listen to the workload's.
   @Test func afterwardsNobodyListens() throws {
-    var trace = try PreciseTrace(workload, arguments("--fibrils", "5", "--blocks", "1"))
+    let folder = try TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
+    let program = folder.file("program")
+    try FileManager.default.copyItem(atPath: workload, toPath: program)
+    var trace = try PreciseTrace(program, arguments("--fibrils", "5", "--blocks", "1"))
     #expect(try trace.semaphores() == Array(repeating: 1, count: 7))
     trace.session.detach()
     #expect(try trace.semaphores() == Array(repeating: 0, count: 7))
