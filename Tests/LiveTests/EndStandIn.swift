@@ -15,6 +15,8 @@ final class EndStandIn {
     case kill, segv, exit
     /// Each thread ends by itself, the first one first.
     case threads
+    /// The first thread ends; then the others do as much again, and end one after the other.
+    case leaveThreads
     /// Executes itself, which begins anew and exits.
     case exec, execByThread
     /// Executes a program without probes.
@@ -115,6 +117,13 @@ final class EndStandIn {
         if (!strcmp(mode, "threads")) {
             /* One after the other, the first thread first. */
             usleep(20000 * index);
+            syscall(SYS_exit, 0);
+        }
+        if (!strcmp(mode, "leaveThreads")) {
+            if (!index)
+                syscall(SYS_exit, 0);
+            usleep(200000 + 20000 * index);
+            work("later");
             syscall(SYS_exit, 0);
         }
         if (index == tasks - 1 && !strcmp(mode, "segv")) {

@@ -71,4 +71,82 @@ import Testing
     }
     #expect(seen & ~0x80 == status)
   }
+
+  /// The ring has no room for all that the threads leave: the rest is lost, and counted.
+  @Test func theRingIsFullAtTheEnd() throws {
+    let (trace, said, totals, _) = try trace(.kill, .programs, tasks: 8, options: .init(ringBytes: 1 << 16))
+    let image = try trace.only()
+    #expect(totals.endIsKnown && image.ending == .exited(status: SIGKILL))
+    // A task's start, two records a submit, one of every other event.
+    let made = said.reduce(0) { $0 + 1 + $1.counts.reduce(0, +) + $1.counts[0] }
+    #expect(said.count == 8 && image.received + image.lost == UInt64(made))
+    #expect(image.lost > 0 && image.received > 0 && image.begins.count == 8)
+  }
+
+  /// The first thread ends while it is traced; the others go on, and what they do then is there too.
+  @Test func theFirstThreadMayEndFirst() throws {
+    let (trace, said, _, _) = try trace(.leaveThreads)
+    let image = try trace.only()
+    let tasks = said.filter { $0.who == "task" }
+    let later = said.filter { $0.who == "later" }
+    #expect(tasks.count == 4 && later.count == 3 && image.lost == 0 && image.ending == .exited(status: 0))
+    for task in tasks {
+      let more = later.first { $0.thread == task.thread }?.counts ?? [0, 0, 0, 0, 0]
+      #expect(image.countsByThread[task.thread] == zip(task.counts, more).map(+))
+    }
+  }
+
+  /// No descriptor, link or map outlives a session.
+  @Test func nothingIsLeftBehind() throws {
+    let program = try EndStandIn()
+    let subject = try Subject(program.path, ["exit", "2", "5", "3"])
+    try subject.waitUntilTraceable()
+    func attachAndDetach() throws -> Set<String> {
+      let session = TraceSession(scope: .processes([subject.id]), options: .init(ringBytes: 1 << 16, follow: true))
+      try session.attach()
+      var trace = RecordedTrace()
+      _ = try session.collect(into: &trace)
+      _ = try session.finish(into: &trace)
+      return bpfDescriptors()
+    }
+    // Other tests of this process have sessions meanwhile: what of ours stayed would be there round after round.
+    var always = try attachAndDetach()
+    for _ in 0..<5 { try always.formIntersection(attachAndDetach()) }
+    let deadline = ContinuousClock.now + .seconds(60)
+    while !always.isEmpty, ContinuousClock.now < deadline {
+      usleep(10_000)
+      always.formIntersection(bpfDescriptors())
+    }
+    #expect(always.isEmpty)
+    #expect(subject.process.isRunning)
+  }
+
+  /// This process's descriptors of BPF objects, by number and what they are.
+  private func bpfDescriptors() -> Set<String> {
+    let names = directoryEntries("/proc/self/fd", limit: 1 << 16)
+    return Set(
+      names.compactMap { name in
+        targetOfProcLink("/proc/self/fd/\(name)").flatMap { $0.contains("bpf") ? "\(name) \($0)" : nil }
+      })
+  }
+
+  /// A tracer that is killed leaves the process as if it had never been traced.
+  @Test func theTracerMayBeKilled() throws {
+    let subject = try Subject(
+      builtPrograms.appending(path: "fibril-workload").path,
+      ["--tasks", "1", "--fibrils", "20", "--blocks", "1000000", "--wait-for-tracer", "60"])
+    try subject.waitUntilTraceable()
+    let background = try BackgroundTrace(["-p", "\(subject.id)"])
+    _ = try subject.wait { $0.tasks.reduce(0) { $0 + $1.counts.switches } > 1000 }
+    kill(background.process.processIdentifier, SIGKILL)
+    background.process.waitUntilExit()
+    // It goes on, and after a while it makes no more records: the semaphores have fallen.
+    var last = try subject.wait { _ in true }.tasks[0]
+    last = try subject.wait { snapshot in
+      defer { last = snapshot.tasks[0] }
+      return snapshot.tasks[0].nextNumber == last.nextNumber
+        && snapshot.tasks[0].counts.switches > last.counts.switches
+    }.tasks[0]
+    #expect(subject.process.isRunning)
+  }
 }
