@@ -13,6 +13,8 @@ final class EndStandIn {
   /// input has ended.
   enum Mode: String {
     case kill, segv, exit
+    /// Gives back the pages of its event buffers, then is killed.
+    case evict
     /// Each thread ends by itself, the first one first.
     case threads
     /// The first thread ends; then the others do as much again, and end one after the other.
@@ -54,6 +56,7 @@ final class EndStandIn {
     #include <stdio.h>
     #include <stdlib.h>
     #include <string.h>
+    #include <sys/mman.h>
     #include <sys/wait.h>
     #include <unistd.h>
 
@@ -91,6 +94,17 @@ final class EndStandIn {
         }
         fibril_join_all();
         say(who, &old);
+    }
+
+    static void evict(void)
+    {
+        FILE *maps = fopen("/proc/self/maps", "r");
+        char line[512];
+        unsigned long from, to;
+
+        while (fgets(line, sizeof line, maps))
+            if (strstr(line, "fibril-events") && sscanf(line, "%lx-%lx", &from, &to) == 2)
+                madvise((void *)from, to - from, MADV_DONTNEED);
     }
 
     static void wait_for_end_of_input(void)
@@ -136,7 +150,9 @@ final class EndStandIn {
         if (index)
             for (;;)
                 pause();
-        if (!strcmp(mode, "kill"))
+        if (!strcmp(mode, "evict"))
+            evict();
+        if (!strcmp(mode, "kill") || !strcmp(mode, "evict"))
             kill(getpid(), SIGKILL);
         if (!strcmp(mode, "exec"))
             execv(path, again);

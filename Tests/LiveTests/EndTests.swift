@@ -83,6 +83,15 @@ import Testing
     #expect(image.lost > 0 && image.received > 0 && image.begins.count == 8)
   }
 
+  /// The kernel's programs cannot read pages that are not there. Who has the buffers can, and who has not says so.
+  @Test(arguments: [Means.programs, .both])
+  func pagesMayHaveBeenTakenAway(means: Means) throws {
+    let (trace, said, totals, _) = try trace(.evict, means)
+    let image = try trace.only()
+    #expect(totals.endIsKnown == (means == .both) && image.ending == .exited(status: SIGKILL))
+    if means == .both { expectWhole(image, said, 4) }
+  }
+
   /// The first thread ends while it is traced; the others go on, and what they do then is there too.
   @Test func theFirstThreadMayEndFirst() throws {
     let (trace, said, _, _) = try trace(.leaveThreads)

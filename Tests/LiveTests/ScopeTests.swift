@@ -129,6 +129,27 @@ import Testing
     try expect(image, launcher.outputAtEnd())
   }
 
+  /// A tracer in a PID namespace of its own knows processes by other ids than the kernel's programs.
+  @Test func aTracerInAnotherNamespace() throws {
+    let folder = try TemporaryFolder()
+    let script = """
+      "$0" "${@:3}" >"$2/output" &
+      until "$1" trace -p $! -o "$2/trace.json" --summary "$2/summary.json" 2>"$2/errors"; do sleep 0.02; done
+      wait
+      """
+    let run = try ToolRun(
+      "/usr/bin/unshare",
+      [
+        "--pid", "--fork", "--mount-proc", "--kill-child", "timeout", "100", "/bin/bash", "-c", script, workload,
+        builtPrograms.appending(path: "fibril").path, folder.url.path,
+      ] + arguments + ["--wait-for-tracer", "60"])
+    #expect(run.status == 0, "\(run.errors)")
+    let printed = try numbers(Data(contentsOf: URL(filePath: folder.file("output"))))
+    let summary = try numbers(Data(contentsOf: URL(filePath: folder.file("summary.json"))))
+    #expect(printed["submits"] == 100 && summary["lost"] == 0)
+    for (key, value) in printed { #expect(summary[key] == value, "\(key)") }
+  }
+
   private func childThatRuns(_ path: String, of launcher: Subject) throws -> Int32 {
     let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
