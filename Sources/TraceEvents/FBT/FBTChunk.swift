@@ -1,28 +1,10 @@
-// One finished chunk of a .fbt file, and what a flight recorder must know to keep it or to let it go.
+// One finished chunk of a .fbt file: header, checksum, and a payload that may be compressed.
 
 /// A finished piece of a `.fbt` file.
 public struct FBTChunk: Sendable {
-  /// Records of one task in a chunk.
-  public struct TaskRecords: Equatable, Sendable {
-    /// The process's number in the recording.
-    public var process: Int
-    public var task: UInt64
-    /// Number of the first one.
-    public var first: UInt64
-    /// One past the number of the last one.
-    public var end: UInt64
-  }
-
   public let kind: FBTChunkKind
   /// As they belong into the file: header, payload.
   public let bytes: [UInt8]
-  /// The process it is of; nil if of none, or of several.
-  public var process: Int? = nil
-  /// What records are in it, run by run. Empty for all kinds but `records`.
-  public var tasks: [TaskRecords] = []
-  /// The earliest and the latest time of its records, in ticks of their process's clock. Nil for all kinds but
-  /// `records`. Wakes, which may be older, do not count.
-  public var ticks: ClosedRange<UInt64>? = nil
 
   /// The header of a file.
   public init(_ header: FBTHeader) {
@@ -31,7 +13,7 @@ public struct FBTChunk: Sendable {
   }
 
   /// Seals a payload. `level` is zlib's, 0: not compressed.
-  init(_ kind: FBTChunkKind, _ payload: [UInt8], process: Int? = nil, level: Int32 = 0) {
+  init(_ kind: FBTChunkKind, _ payload: [UInt8], level: Int32) {
     precondition(payload.count <= FBTFormat.mostPayloadBytes)
     var stored = payload
     var flags: FBTChunkFlags = []
@@ -44,7 +26,6 @@ public struct FBTChunk: Sendable {
       }
     }
     self.kind = kind
-    self.process = process
     bytes = Self.seal(kind: kind.rawValue, flags: flags.rawValue, stored)
   }
 

@@ -57,6 +57,6 @@ struct FBTPieces {
     items.clear()
     count = 0
     flags = []
-    return FBTChunk(kind, encoder.bytes, process: process, level: level)
+    return FBTChunk(kind, encoder.bytes, level: level)
   }
 }

@@ -96,7 +96,7 @@ public struct FBTWriter: RecordingSink {
     processCount += 1
     var encoder = ByteEncoder()
     process.encode(into: &encoder)
-    try emit(.processBegin, encoder, process.index)
+    try emit(.processBegin, encoder)
   }
 
   public mutating func take(_ modules: [RecordedModule], of process: Int) throws {
@@ -148,7 +148,7 @@ public struct FBTWriter: RecordingSink {
       encoder.put(varint: next)
       encoder.put(varint: count)
       encoder.put(raw: list.bytes)
-      try emit(.names, encoder, process)
+      try emit(.names, encoder)
       next += count
     }
   }
@@ -177,7 +177,7 @@ public struct FBTWriter: RecordingSink {
     encoder.put(varint: process)
     encoder.put(varint: task)
     encoder.put(varint: number)
-    try emit(.taskBegin, encoder, process)
+    try emit(.taskBegin, encoder)
   }
 
   public mutating func take(records: RawSpan, of task: UInt64, from first: UInt64, of process: Int) throws {
@@ -196,7 +196,7 @@ public struct FBTWriter: RecordingSink {
     encoder.put(varint: task)
     encoder.put(varint: number)
     encoder.put(varint: lost)
-    try emit(.taskEnd, encoder, process)
+    try emit(.taskEnd, encoder)
   }
 
   public mutating func end(_ process: Int, _ ending: ProcessEnding, at time: UInt64) throws {
@@ -210,7 +210,7 @@ public struct FBTWriter: RecordingSink {
     encoder.put(time)
     ending.encode(into: &encoder)
     totals.encode(into: &encoder)
-    try emit(.processEnd, encoder, process)
+    try emit(.processEnd, encoder)
   }
 
   public mutating func mark(_ time: UInt64) throws {
@@ -229,11 +229,11 @@ public struct FBTWriter: RecordingSink {
     encoder.put(varint: process)
     encoder.put(varint: count)
     encoder.put(raw: stacks.bytes)
-    try emit(.stacks, encoder, process)
+    try emit(.stacks, encoder)
   }
 
-  private mutating func emit(_ kind: FBTChunkKind, _ encoder: ByteEncoder, _ process: Int? = nil) throws {
-    try emit(FBTChunk(kind, encoder.bytes, process: process, level: options.level))
+  private mutating func emit(_ kind: FBTChunkKind, _ encoder: ByteEncoder) throws {
+    try emit(FBTChunk(kind, encoder.bytes, level: options.level))
   }
 
   private mutating func emit(_ chunk: FBTChunk) throws {

@@ -7,19 +7,23 @@ struct RecordWriter {
   private var bytes = [UInt8](repeating: 0, count: FBTFormat.pieceBytes + Self.slack)
   private(set) var count = 0
   private var prediction = RecordPrediction(time: 0)
-  /// Of the open run of records: whose they are, and the number of the next.
-  private var open: FBTChunk.TaskRecords?
-  private var runs: [FBTChunk.TaskRecords] = []
+  /// The open run: whose records they are, and the number of the next.
+  private var open: Run?
+  private var runs = 0
   private var base: UInt64 = 0
-  private var ticks: (first: UInt64, last: UInt64)?
+
+  private struct Run {
+    var process: Int
+    var task: UInt64
+    var next: UInt64
+  }
 
   /// Room behind a full piece for one more record, the head of a run and its end.
   private static let slack = RecordHead.mostBytes + 64
   /// As many runs are in a piece at most.
   private static let mostRuns = 1 << 12
 
-  var isEmpty: Bool { runs.isEmpty && open == nil }
-  var isFull: Bool { count >= FBTFormat.pieceBytes || runs.count >= Self.mostRuns }
+  var isFull: Bool { count >= FBTFormat.pieceBytes || runs >= Self.mostRuns }
 
   /// Packs records from `position` on, which is moved behind the last one that was taken, until the piece is full or a
   /// record does not carry its number, which begins with `first` at the span's start.
@@ -42,23 +46,17 @@ struct RecordWriter {
     var place = count
     var prediction = prediction
     var next = number
-    var (earliest, latest) = ticks ?? (prediction.time, prediction.time)
     while position < end, place < FBTFormat.pieceBytes {
       let record = unsafe records.unsafeLoadUnaligned(fromByteOffset: position * size, as: fibril_record.self)
       guard record.number16 == UInt16(truncatingIfNeeded: next), next < .max else { break }
       Self.put(record, &prediction, into: &target, at: &place)
       counts.count(record)
-      if record.kind != Self.wake {
-        earliest = min(earliest, record.time)
-        latest = max(latest, record.time)
-      }
       position += 1
       next += 1
     }
-    ticks = (earliest, latest)
     self.prediction = prediction
     count = place
-    open?.end = next
+    open?.next = next
   }
 
   private static let wake = UInt16(FIBRIL_RECORD_WAKE.rawValue)
@@ -66,21 +64,16 @@ struct RecordWriter {
   /// The chunk of what was taken; nil if that is nothing. The writer is empty afterwards.
   mutating func seal(level: Int32) -> FBTChunk? {
     endRun()
+    guard count > 0 else { return nil }
     defer {
       count = 0
-      runs = []
-      ticks = nil
+      runs = 0
     }
-    guard !runs.isEmpty else { return nil }
-    let process = runs.allSatisfy { $0.process == runs[0].process } ? runs[0].process : nil
-    var chunk = FBTChunk(.records, Array(bytes[..<count]), process: process, level: level)
-    chunk.tasks = runs
-    chunk.ticks = ticks.map { $0.first...$0.last }
-    return chunk
+    return FBTChunk(.records, Array(bytes[..<count]), level: level)
   }
 
   private mutating func begin(_ task: UInt64, _ process: Int, at number: UInt64, _ time: UInt64) {
-    if let open, open.task == task, open.process == process, open.end == number { return }
+    if let open, open.task == task, open.process == process, open.next == number { return }
     endRun()
     var head = ByteEncoder()
     if count == 0 {
@@ -93,16 +86,16 @@ struct RecordWriter {
     head.put(varint: Int64(bitPattern: time &- base).zigzag)
     for (index, byte) in head.bytes.enumerated() { bytes[count + index] = byte }
     count += head.count
-    open = FBTChunk.TaskRecords(process: process, task: task, first: number, end: number)
+    open = Run(process: process, task: task, next: number)
+    runs += 1
     prediction = RecordPrediction(time: time)
   }
 
   private mutating func endRun() {
-    guard let run = open else { return }
+    guard open != nil else { return }
     open = nil
     bytes[count] = RecordHead.endOfRun
     count += 1
-    if run.end > run.first { runs.append(run) }
   }
 
   // MARK: One record
