@@ -45,6 +45,8 @@ struct ProcessState {
   mutating func end(task: UInt64, at number: UInt64) {
     decoder.end(task: task, at: number, into: &events)
     apply()
+    tasks[task] = nil
+    begun.remove(task)
   }
 
   /// Takes in the event that waits for a record that extends it: should that come, it comes too late.

@@ -10,8 +10,11 @@ internal import CFibrilContract
 public struct RecordDecoder: Sendable {
   private var streams: [TaskStream] = []
   private var indices: [UInt64: Int] = [:]
+  /// What came of tasks that have ended.
+  private var ended = (received: UInt64(0), lost: UInt64(0), seen: 0)
+  private var lostByEnded: [UInt64: UInt64] = [:]
 
-  /// A process that invents tasks gets no more than this many; the records of others are dropped.
+  /// A process that invents tasks gets no more than this many at a time; the records of others are dropped.
   static let mostTasks = 1 << 16
 
   /// A decoder that has seen nothing.
@@ -21,15 +24,17 @@ public struct RecordDecoder: Sendable {
   public static var recordBytes: Int { MemoryLayout<fibril_record>.size }
 
   /// Records that never arrived, so far.
-  public var lostRecords: UInt64 { streams.reduce(0) { $0.saturatingSum($1.lost) } }
+  public var lostRecords: UInt64 { streams.reduce(ended.lost) { $0.saturatingSum($1.lost) } }
   /// Records that arrived, those that extend others and the padding among them.
-  public var receivedRecords: UInt64 { streams.reduce(0) { $0.saturatingSum($1.received) } }
+  public var receivedRecords: UInt64 { streams.reduce(ended.received) { $0.saturatingSum($1.received) } }
   /// Tasks of which at least one record arrived or was lost.
-  public var seenTasks: Int { streams.count { $0.received > 0 || $0.lost > 0 } }
+  public var seenTasks: Int { streams.reduce(ended.seen) { $0 + ($1.isSeen ? 1 : 0) } }
 
   /// How many records of each task never arrived; a task that lost none is not among them.
   public var lostByTask: [UInt64: UInt64] {
-    Dictionary(streams.filter { $0.lost > 0 }.map { ($0.task, $0.lost) }, uniquingKeysWith: { first, _ in first })
+    streams.reduce(into: lostByEnded) { lost, stream in
+      if stream.lost > 0 { lost[stream.task] = (lost[stream.task] ?? 0).saturatingSum(stream.lost) }
+    }
   }
 
   /// Takes everything of `task` below `number` for old.
@@ -64,10 +69,24 @@ public struct RecordDecoder: Sendable {
     }
   }
 
-  /// Says that `task` has written the records below `end` and that no more of them will come.
+  /// Says that `task` has written the records below `end` and that no more of them will come. It is forgotten, but for
+  /// what came of it.
   public mutating func end(task: UInt64, at end: UInt64, into events: inout [Event]) {
     guard let index = streamIndex(of: task) else { return }
     streams[index].skip(to: end, into: &events)
+    streams[index].release(into: &events)
+    let stream = streams[index]
+    ended.received = ended.received.saturatingSum(stream.received)
+    ended.lost = ended.lost.saturatingSum(stream.lost)
+    if stream.isSeen { ended.seen += 1 }
+    if stream.lost > 0, lostByEnded.count < Self.mostTasks {
+      lostByEnded[task] = (lostByEnded[task] ?? 0).saturatingSum(stream.lost)
+    }
+    indices[task] = nil
+    let last = streams.removeLast()
+    guard index < streams.count else { return }
+    streams[index] = last
+    indices[last.task] = index
   }
 
   /// Says that nothing will come any more: gives out what waited for a record that extends it.
@@ -91,6 +110,7 @@ private struct TaskStream: Sendable {
   var received: UInt64 = 0
   var lost: UInt64 = 0
   var latestStart: UInt64 = 0
+  var isSeen: Bool { received > 0 || lost > 0 }
   private var lastTime: UInt64 = 0
   /// An event whose second record may be yet to come: reading from outside may end between both.
   private var waiting: Event?

@@ -133,6 +133,28 @@ import TraceEvents
     #expect(json.text.components(separatedBy: "LOST RECORDS").count == 1 + 3 + 2)
   }
 
+  /// More tasks than a process may have at a time, one after the other.
+  @Test func aProcessMayHaveAnyNumberOfTasks() throws {
+    let count: UInt64 = 66_000
+    let file = MemoryFile()
+    var writer = try FBTWriter(header: .sample, write: file.append)
+    try writer.begin(RecordedProcess(index: 0, processID: 100, command: "p", clock: .monotonic, begin: 0))
+    for task in 1...count {
+      var records = TaskRecords()
+      records.add(FIBRIL_RECORD_TASK_START, time: task, fibril: task, arg: task)
+      records.add(FIBRIL_RECORD_TASK_STOP, time: task, fibril: task)
+      try records.tell(&writer, task: task, process: 0)
+      try writer.end(task: task, at: task == 7 ? 5 : 2, of: 0)
+    }
+    try writer.finish(at: count)
+    #expect(writer.totals.tasks == count && writer.totals.received == 2 * count && writer.totals.lost == 3)
+    #expect(writer.lostByTask == [0: [7: 3]])
+    var replay = Replay(into: CSVExporter(write: { _ in }))
+    #expect(try file.read(into: &replay).ending == .complete)
+    #expect(replay.statistics.events == 2 * count && replay.statistics.lost == 3)
+    #expect(replay.results[0].lostByTask == [7: 3])
+  }
+
   /// A fibril that the snapshot shows, and whose submit comes too, is one.
   @Test func snapshotAndSubmitsAreCountedOnce() throws {
     func tell(_ sink: inout some RecordingSink) throws {

@@ -169,6 +169,23 @@ import Testing
     #expect(UInt64(decoding.events.count) <= 2 * decoding.decoder.receivedRecords + 5000)
   }
 
+  /// A process may have any number of tasks, one after the other.
+  @Test func endedTasksMakeRoomForOthers() {
+    var records = Records()
+    records.addTeardowns(1)
+    var decoding = Decoding()
+    let count = UInt64(RecordDecoder.mostTasks + 10)
+    for task in 0..<count {
+      decoding.decode(records, task: task, first: 0)
+      decoding.decoder.end(task: task, at: task % 1000 == 0 ? 3 : 1, into: &decoding.events)
+    }
+    #expect(decoding.decoder.receivedRecords == count)
+    #expect(decoding.decoder.seenTasks == Int(count))
+    let losers = (count + 999) / 1000
+    #expect(decoding.decoder.lostRecords == 2 * losers)
+    #expect(decoding.decoder.lostByTask.count == Int(losers) && decoding.decoder.lostByTask[1000] == 2)
+  }
+
   @Test func inventedTasksAreLimited() {
     var records = Records()
     records.addTeardowns(1)

@@ -4,6 +4,9 @@ internal import CFibrilContract
 struct ProcessAccount {
   private var tasks: [TaskAccount] = []
   private var indices: [UInt64: Int] = [:]
+  /// What came of tasks that have ended: only what is counted by task.
+  private var ended = FBTTotals()
+  private var lostByEnded: [UInt64: UInt64] = [:]
   private var counts = RecordCounts()
   /// Those that were there already, or whose submit was kept.
   private var fibrils: UInt64 = 0
@@ -28,12 +31,8 @@ struct ProcessAccount {
   }
 
   var totals: FBTTotals {
-    var totals = FBTTotals()
-    for task in tasks {
-      totals.received = totals.received.saturatingSum(task.received)
-      totals.lost = totals.lost.saturatingSum(task.lost)
-      if task.isSeen { totals.tasks += 1 }
-    }
+    var totals = ended
+    for task in tasks { task.add(to: &totals) }
     totals.events = counts.all
     totals.counts = counts.events
     totals.fibrils = fibrils + counts.events.submits
@@ -41,7 +40,9 @@ struct ProcessAccount {
   }
 
   var lostByTask: [UInt64: UInt64] {
-    Dictionary(tasks.filter { $0.lost > 0 }.map { ($0.task, $0.lost) }, uniquingKeysWith: { first, _ in first })
+    tasks.reduce(into: lostByEnded) { lost, task in
+      if task.lost > 0 { lost[task.task] = (lost[task.task] ?? 0).saturatingSum(task.lost) }
+    }
   }
 
   /// False if it comes too late, and must not be kept.
@@ -73,12 +74,23 @@ struct ProcessAccount {
     tasks[index].expected = max(tasks[index].expected, number)
   }
 
-  /// Says what the task has lost.
+  /// Forgets the task, but for what came of it, and says what it has lost.
   mutating func end(task: UInt64, at number: UInt64) -> UInt64 {
     guard let index = index(of: task) else { return 0 }
     hasRecords = true
     tasks[index].skip(to: number)
-    return tasks[index].lost
+    let account = tasks[index]
+    account.add(to: &ended)
+    if account.lost > 0, lostByEnded.count < RecordDecoder.mostTasks {
+      lostByEnded[task] = (lostByEnded[task] ?? 0).saturatingSum(account.lost)
+    }
+    indices[task] = nil
+    let last = tasks.removeLast()
+    if index < tasks.count {
+      tasks[index] = last
+      indices[last.task] = index
+    }
+    return account.lost
   }
 
   /// Packs what has not come before, and carries its number, into `writer`, from `position` on, which is moved. True:
@@ -136,6 +148,12 @@ struct ProcessAccount {
 }
 
 extension ProcessAccount.TaskAccount {
+  func add(to totals: inout FBTTotals) {
+    totals.received = totals.received.saturatingSum(received)
+    totals.lost = totals.lost.saturatingSum(lost)
+    if isSeen { totals.tasks += 1 }
+  }
+
   mutating func skip(to number: UInt64) {
     guard number > expected else { return }
     lost = lost.saturatingSum(number - expected)
