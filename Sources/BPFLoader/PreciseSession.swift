@@ -99,11 +99,12 @@ public final class PreciseSession {
   public func takeSnapshot(
     into sink: inout some RecordingSink, _ read: () throws -> ProcessSnapshot?
   ) throws {
-    // What was counted before the table was read is in the table: it changes before its probe fires. What is
-    // counted while it is read may be in it, and is told once more.
+    guard var snapshot = try read() else { return }
+    // The table changes before a probe fires. So of what is counted after it was read only each task's first event
+    // can be in it, as next_number has it. What was counted meanwhile and is not in it counts as older too: that
+    // takes the reason from a fibril that has waited since before the trace, and makes no state wrong.
     var numbers: [UInt64: UInt64] = [:]
     for (of, number) in attachment?.object.counts().next ?? [] { numbers[of.task] = number }
-    guard var snapshot = try read() else { return }
     for place in snapshot.tasks.indices {
       snapshot.tasks[place].nextNumber = numbers[snapshot.tasks[place].task] ?? 0
     }

@@ -221,4 +221,35 @@ import Testing
     let totals = try session.finish(into: &recording)
     #expect(totals.lost == 0 && recording.count(PlainRecord.teardown) == 40)
   }
+
+  /// What happened before the table was read has a number below the snapshot's.
+  @Test func aSnapshotUnderLoadIsNumberedBehindWhatItShows() throws {
+    let subject = try Subject(
+      workload, ["--tasks", "2", "--fibrils", "20", "--blocks", "1000000"])
+    _ = try subject.wait {
+      $0.tasks.count == 2 && $0.fibrils.count == 42 && $0.tasks.allSatisfy { $0.counts.switches > 100 }
+    }
+    let folder = try #require(ProcessFolder(processID: subject.id))
+    // Room for the first events of each, which are those that count here.
+    let session = try PreciseSession(
+      process: subject.id, files: ProbedFile.all(of: folder, for: .events),
+      options: PreciseSession.Options(ringBytes: 1 << 20))
+    var recording = KeptRecording()
+    try session.attach()
+    try session.begin(RecordedProcess(index: 0, processID: subject.id, command: "", begin: 0), into: &recording)
+    try session.takeSnapshot(into: &recording) {
+      let first = try subject.wait { _ in true }
+      return try subject.wait { snapshot in
+        zip(snapshot.tasks, first.tasks).allSatisfy { $0.counts.switches > $1.counts.switches + 100 }
+      }
+    }
+    let snapshot = try #require(recording.snapshot)
+    let numbers = Dictionary(uniqueKeysWithValues: snapshot.tasks.map { ($0.task, $0.nextNumber) })
+    #expect(numbers.values.allSatisfy { $0 > 100 })
+    #expect(snapshot.fibrils.allSatisfy { $0.nextNumber == numbers[$0.task] })
+    kill(subject.id, SIGKILL)
+    _ = try session.finish(into: &recording)
+    let older = recording.records.filter { $0.time < snapshot.time }
+    #expect(older.count > 200 && older.allSatisfy { $0.number < numbers[$0.task]! })
+  }
 }
