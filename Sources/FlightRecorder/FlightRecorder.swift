@@ -9,9 +9,9 @@ public import TraceEvents
 public struct FlightRecorder: RecordingSink {
   /// How much is kept.
   public enum Capacity: Equatable, Sendable {
-    /// The last so many nanoseconds, a tenth of a second more or less.
+    /// At least the last so many nanoseconds, and one round more.
     case time(UInt64)
-    /// So many bytes of chunks.
+    /// At least so many bytes of chunks, and what one round of the tracer brings more.
     case bytes(Int)
   }
 
@@ -38,8 +38,6 @@ public struct FlightRecorder: RecordingSink {
   private var begin = RecordingBegin()
 
   /// A recorder that keeps that much. Chunks are made with `options`.
-  ///
-  /// Throws what cannot happen: its own header is one that can be read.
   public init(capacity: Capacity, options: FBTWriter.Options = FBTWriter.Options()) {
     self.capacity = capacity
     let basket = basket
@@ -124,7 +122,7 @@ public struct FlightRecorder: RecordingSink {
   private func isTooMuch(at time: UInt64) -> Bool {
     switch capacity {
     case .time(let kept): stretches[oldest].end < time - min(kept, time)
-    case .bytes(let kept): bytes > kept
+    case .bytes(let kept): bytes - stretches[oldest].bytes >= kept
     }
   }
 }

@@ -83,7 +83,9 @@ struct ToolRun {
   }
 
   /// The command under test.
-  static func fibril(_ arguments: String...) throws -> ToolRun {
+  static func fibril(_ arguments: String...) throws -> ToolRun { try fibril(arguments) }
+
+  static func fibril(_ arguments: [String]) throws -> ToolRun {
     try ToolRun(builtPrograms.appending(path: "fibril").path, arguments)
   }
 }

@@ -122,23 +122,6 @@ struct PreciseTrace {
     return try session.finish(into: &recording)
   }
 
-  /// What the listeners' counts of all sites are, in the order of the sites, in the process's memory.
-  func semaphores() throws -> [UInt16] {
-    let folder = try #require(ProcessFolder(processID: subject.id))
-    let sites = try ProbedFile.all(of: folder, for: .events).flatMap(\.sites)
-    let map = try MemoryMap(processID: subject.id)
-    let memory = try #require(FileHandle(forReadingAtPath: "\(folder.path)/mem"))
-    let program = try #require(targetOfProcLink(folder.path + "/exe"))
-    return try sites.map { site in
-      // The last mapping that covers it is the one that the process writes.
-      let offset = site.semaphoreFileOffset
-      let mapping = try #require(
-        map.mappings.last {
-          $0.path == program && $0.fileOffset <= offset && offset - $0.fileOffset < UInt64($0.addresses.count)
-        })
-      try memory.seek(toOffset: mapping.addresses.lowerBound + offset - mapping.fileOffset)
-      let bytes = try #require(try memory.read(upToCount: 2))
-      return UInt16(bytes[0]) | UInt16(bytes[1]) << 8
-    }
-  }
+  /// What the listeners' counts of all sites are.
+  func semaphores() throws -> [UInt16] { try subject.semaphores(for: .events) }
 }

@@ -1,5 +1,7 @@
 // What the live trace tests share: the numbers a workload prints, and those of a trace's files.
+import ELFNotes
 import Foundation
+import Inspection
 import Testing
 import TraceEvents
 
@@ -15,6 +17,71 @@ extension Subject {
       if let folder = ProcessFolder(processID: id), let files = try? ProbedFile.all(of: folder) { return files }
     }
     throw Lateness()
+  }
+
+  /// What the listeners' counts of the sites are, in the order of the sites, in the process's memory.
+  func semaphores(for use: ProbedFile.Use) throws -> [UInt16] {
+    let folder = try #require(ProcessFolder(processID: id))
+    let sites = try ProbedFile.all(of: folder, for: use).flatMap(\.sites)
+    let map = try MemoryMap(processID: id)
+    let memory = try #require(FileHandle(forReadingAtPath: "\(folder.path)/mem"))
+    let program = try #require(targetOfProcLink(folder.path + "/exe"))
+    return try sites.map { site in
+      // The last mapping that covers it is the one that the process writes.
+      let offset = site.semaphoreFileOffset
+      let mapping = try #require(
+        map.mappings.last {
+          $0.path == program && $0.fileOffset <= offset && offset - $0.fileOffset < UInt64($0.addresses.count)
+        })
+      try memory.seek(toOffset: mapping.addresses.lowerBound + offset - mapping.fileOffset)
+      let bytes = try #require(try memory.read(upToCount: 2))
+      return UInt16(bytes[0]) | UInt16(bytes[1]) << 8
+    }
+  }
+}
+
+/// The command under test, running in the background.
+final class RunningTool {
+  let process = Process()
+  private let folder: TemporaryFolder
+  private var errorFile: String { folder.file("errors") }
+
+  static func fibril(_ arguments: String...) throws -> RunningTool { try RunningTool(arguments) }
+
+  private init(_ arguments: [String]) throws {
+    folder = try TemporaryFolder()
+    try Data().write(to: URL(filePath: folder.file("errors")))
+    process.executableURL = builtPrograms.appending(path: "fibril")
+    process.arguments = arguments
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle(forWritingAtPath: errorFile)
+    try process.runLimited()
+  }
+
+  deinit {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+  }
+
+  var id: Int32 { process.processIdentifier }
+
+  /// What it has said so far.
+  var errors: String { (try? String(contentsOfFile: errorFile, encoding: .utf8)) ?? "" }
+
+  /// Fails if it ends or a minute passes before.
+  func wait(until isReady: () throws -> Bool) throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < deadline {
+      if try isReady() { return }
+      try #require(process.isRunning, "it has ended: \(errors)")
+      usleep(2000)
+    }
+    throw Subject.Lateness()
+  }
+
+  /// Waits until it has raised a semaphore in `subject`.
+  func waitUntilItTraces(_ subject: Subject) throws {
+    try wait { try subject.semaphores(for: .batches).contains { $0 > 0 } }
   }
 }
 
