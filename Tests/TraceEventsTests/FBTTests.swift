@@ -123,14 +123,26 @@ import Testing
   /// What a younger version adds is skipped: kinds, flags, and bytes behind what is known.
   @Test func whatIsNotKnownIsSkipped() throws {
     let mark: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 0]
-    var bytes = FBTHeader.sample.bytes
+    var bytes = header(FBTHeader.sample.bytes, with: [1, 2, 3])
     bytes += FBTChunk.seal(kind: 999, flags: 0, [1, 2, 3])
     bytes += FBTChunk.seal(kind: FBTChunkKind.mark.rawValue, flags: 0x80, mark)
     bytes += FBTChunk.seal(kind: FBTChunkKind.mark.rawValue, flags: 0, mark + [9, 9, 9])
     var sink = CallRecorder()
-    let (_, ending) = try MemoryFile.read(bytes, into: &sink)
+    let (reader, ending) = try MemoryFile.read(bytes, into: &sink)
+    #expect(reader.header == .sample)
     #expect(ending == .cut(offset: UInt64(bytes.count), excess: 0))
     #expect(sink.calls == [.mark(1)])
+  }
+
+  /// A header with something behind what is known.
+  private func header(_ bytes: [UInt8], with more: [UInt8]) -> [UInt8] {
+    var fixed = ByteEncoder()
+    fixed.put(raw: Array(bytes[..<12]))
+    fixed.put(UInt32(bytes.count - FBTFormat.fixedHeaderBytes + more.count))
+    let facts = Array(bytes[FBTFormat.fixedHeaderBytes...]) + more
+    let checksum = Zlib.checksum(fixed.bytes, 0..<fixed.count)
+    fixed.put(Zlib.checksum(facts, 0..<facts.count, continuing: checksum))
+    return fixed.bytes + facts
   }
 
   @Test func aWrongByteIsDamage() throws {

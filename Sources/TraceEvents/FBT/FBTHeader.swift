@@ -72,8 +72,9 @@ public struct FBTHeader: Equatable, Sendable {
     return header.bytes
   }
 
-  /// Takes the header from in front of a file that `read` reads on.
-  init(reading read: (Int) throws(FBTError) -> [UInt8]) throws(FBTError) {
+  /// Takes the header from in front of a file that `read` reads on, and says how many bytes it has there: one of a
+  /// younger minor version may have more than this type has facts for.
+  init(reading read: (Int) throws(FBTError) -> [UInt8], size: inout Int) throws(FBTError) {
     let fixed = try read(FBTFormat.fixedHeaderBytes)
     guard fixed.starts(with: FBTFormat.magic) else { throw .notFBT }
     var decoder = ByteDecoder(fixed, at: FBTFormat.magic.count)
@@ -89,6 +90,7 @@ public struct FBTHeader: Equatable, Sendable {
       guard facts.count == Int(count), Zlib.checksum(facts, 0..<facts.count, continuing: start) == checksum else {
         throw FBTError.damagedHeader
       }
+      size = fixed.count + facts.count
       var rest = ByteDecoder(facts)
       realTime = try rest.take()
       monotonicTime = try rest.take()

@@ -22,8 +22,9 @@ public struct FBTReader {
   /// Throws `FBTError` if this is no `.fbt` file that this program can read, and what `read` throws.
   public init(read: @escaping (Int) throws(FBTError) -> [UInt8]) throws(FBTError) {
     self.read = read
-    header = try FBTHeader(reading: read)
-    offset = UInt64(header.bytes.count)
+    var size = 0
+    header = try FBTHeader(reading: read, size: &size)
+    offset = UInt64(size)
   }
 
   /// Feeds everything to `sink` and says how the file ended. If it was cut or damaged, `sink` has got what was whole,
