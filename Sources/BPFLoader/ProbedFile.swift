@@ -75,12 +75,21 @@ public struct ProbedFile: Equatable, Sendable {
     }
     var seen: Set<Substring> = []
     var files: [ProbedFile] = []
+    var unsound: ELFError?
     for mapping in maps.split(separator: "\n").compactMap({ ExecutableMapping($0) }) {
-      // Whatever else is mapped, and may be no ELF file, is not the concern here.
       guard seen.insert(mapping.file).inserted, let path = mapping.openablePath(in: process) else { continue }
-      let sites = seenFiles.sites(of: mapping) { (try? Self.sites(path, use)) ?? [] }
+      let sites = seenFiles.sites(of: mapping) {
+        do throws(ELFError) {
+          return try Self.sites(path, use)
+        } catch {
+          // Whatever else is mapped, and may be no ELF file, is not the concern here.
+          if case .unsoundProbe = error { unsound = error }
+          return []
+        }
+      }
       if !sites.isEmpty { try files.append(ProbedFile(path: path, sites: sites, action)) }
     }
+    if files.isEmpty, let unsound { throw BPFError(action, cause: "\(unsound)") }
     guard !files.isEmpty else { throw noProbes(action) }
     return files
   }

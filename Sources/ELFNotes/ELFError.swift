@@ -9,6 +9,8 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
   case notELF(path: String)
   /// It begins as an ELF file, but `detail` is not as the format wants it.
   case damaged(path: String, detail: String)
+  /// Every note of the probe `name` names a place that is no code of the file, or a semaphore that is no variable of it.
+  case unsoundProbe(path: String, name: String)
 
   /// Action, object, cause, and a remedy where there is one.
   public var description: String {
@@ -19,6 +21,11 @@ public enum ELFError: Error, Equatable, Sendable, CustomStringConvertible {
       "cannot read \(path): not a 64-bit little-endian ELF file; name an executable or a shared library"
     case .damaged(let path, let detail):
       "cannot read \(path): \(detail); the file is damaged or not complete"
+    case .unsoundProbe(let path, let name):
+      """
+      cannot use the probe \(name) of \(path): its note names no code of the file, or no variable as its semaphore; \
+      rebuild it with the probe sites of the Fibril library or of fibril_probes.h
+      """
     }
   }
 }

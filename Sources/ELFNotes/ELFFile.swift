@@ -16,7 +16,7 @@ struct Note {
 
 /// A program header, as far as it is used here.
 struct Segment {
-  var type: UInt32
+  var type, flags: UInt32
   var fileOffset, virtualAddress, fileBytes: UInt64
   var alignment: UInt64
 }
@@ -80,7 +80,7 @@ struct Segment {
       }
       segments.append(
         Segment(
-          type: header.p_type, fileOffset: header.p_offset, virtualAddress: header.p_vaddr,
+          type: header.p_type, flags: header.p_flags, fileOffset: header.p_offset, virtualAddress: header.p_vaddr,
           fileBytes: header.p_filesz, alignment: header.p_align))
     }
     return segments

@@ -26,15 +26,17 @@ public struct ProbeSite: Equatable, Sendable {
 public enum ELFNotes {
   /// The sites of `provider`'s probes in a file, in the order of its notes; none if it has none.
   ///
-  /// Sites whose instruction or semaphore lies in no loaded segment are left out. Throws `ELFError` where the
-  /// file cannot be read or is no sound 64-bit ELF file.
+  /// Sites that the linker dropped, whose instruction lies in no code of the file, or whose semaphore in none of its
+  /// variables, are left out. Throws `ELFError` where a probe has none but of the last two kinds, or the file cannot be
+  /// read or is no sound 64-bit ELF file.
   public static func probeSites(inFile path: String, provider: String) throws(ELFError) -> [ProbeSite] {
     let file = try ELFFile(path: path)
     let notes = try file.notes(inSection: ".note.stapsdt")
     guard !notes.isEmpty else { return [] }
     let segments = try file.segments()
     let base = file.sectionAddress(named: ".stapsdt.base")
-    return notes.compactMap { note in
+    var unsound: [String] = []
+    let sites = notes.compactMap { note -> ProbeSite? in
       // Three addresses (site, base as linked, semaphore), then three NUL-terminated texts.
       guard note.name == Array("stapsdt".utf8), note.type == 3, note.descriptor.count > 24 else { return nil }
       let texts = note.descriptor[24...].split(separator: 0, omittingEmptySubsequences: false)
@@ -42,14 +44,23 @@ public enum ELFNotes {
       // Prelink moves sections and not the notes: what it moved is the base's distance.
       let linkedBase = note.word(at: 8)
       let moved = base.map { linkedBase == 0 ? 0 : $0 &- linkedBase } ?? 0
-      guard let site = fileOffset(note.word(at: 0) &+ moved, segments) else { return nil }
+      let name = String(decoding: texts[1], as: UTF8.self)
       let semaphore = note.word(at: 16)
-      guard let semaphoreOffset = semaphore == 0 ? 0 : fileOffset(semaphore &+ moved, segments) else { return nil }
+      // The kernel would also write its breakpoint into variables.
+      guard let site = fileOffset(note.word(at: 0) &+ moved, bytes: 1, segments, PF_X),
+        let semaphoreOffset = semaphore == 0 ? 0 : fileOffset(semaphore &+ moved, bytes: 2, segments, PF_W)
+      else {
+        if note.word(at: 0) != 0 { unsound.append(name) }
+        return nil
+      }
       return ProbeSite(
-        provider: provider, name: String(decoding: texts[1], as: UTF8.self), fileOffset: site,
-        semaphoreFileOffset: semaphoreOffset,
+        provider: provider, name: name, fileOffset: site, semaphoreFileOffset: semaphoreOffset,
         arguments: String(decoding: texts[2], as: UTF8.self))
     }
+    if let name = unsound.first(where: { name in !sites.contains { $0.name == name } }) {
+      throw .unsoundProbe(path: path, name: name)
+    }
+    return sites
   }
 
   /// The virtual address, as linked, of a module's `struct fibril_root`; nil if it holds no runtime.
@@ -98,10 +109,12 @@ public enum ELFNotes {
     return first.map { $0.virtualAddress &- $0.fileOffset }
   }
 
-  private static func fileOffset(_ address: UInt64, _ segments: [Segment]) -> UInt64? {
+  /// Where `bytes` bytes lie in the file whose segment has this right.
+  private static func fileOffset(_ address: UInt64, bytes: UInt64, _ segments: [Segment], _ right: Int32) -> UInt64? {
     for segment in segments where segment.type == UInt32(PT_LOAD) && address >= segment.virtualAddress {
       let distance = address - segment.virtualAddress
-      if distance < segment.fileBytes { return segment.fileOffset &+ distance }
+      guard distance < segment.fileBytes, segment.fileBytes - distance >= bytes else { continue }
+      return segment.flags & UInt32(bitPattern: right) == 0 ? nil : segment.fileOffset &+ distance
     }
     return nil
   }

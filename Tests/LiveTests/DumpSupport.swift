@@ -8,11 +8,11 @@ import TraceEvents
 let builtPrograms = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
 extension Process {
-  /// Starts it, and kills it if it still runs after three minutes: whoever waits for its end, or for
+  /// Starts it, and kills it if it still runs after so many seconds: whoever waits for its end, or for
   /// the end of its output, gets there.
-  func runLimited() throws {
+  func runLimited(seconds: Double = 180) throws {
     try run()
-    DispatchQueue.global().asyncAfter(deadline: .now() + 180) { [weak self] in
+    DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { [weak self] in
       if let self, self.isRunning { kill(self.processIdentifier, SIGKILL) }
     }
   }
@@ -38,6 +38,12 @@ final class Subject {
   }
 
   var id: Int32 { process.processIdentifier }
+
+  /// Lets it read the end of its standard input, and returns all it prints until its end.
+  func outputAfterInput() throws -> String {
+    try input.fileHandleForWriting.close()
+    return outputAtEnd()
+  }
 
   /// All it prints until its end.
   func outputAtEnd() -> String {
@@ -65,17 +71,19 @@ struct ToolRun {
   var output, errors: String
   var status: Int32
 
-  init(_ program: String, _ arguments: [String]) throws {
+  /// Its standard input is empty.
+  init(_ program: String, _ arguments: [String], seconds: Double = 180) throws {
     let process = Process()
     process.executableURL = URL(filePath: program)
     process.arguments = arguments
+    process.standardInput = FileHandle.nullDevice
     let folder = try TemporaryFolder()
     let errorFile = folder.file("errors")
     try Data().write(to: URL(filePath: errorFile))
     let pipe = Pipe()
     process.standardOutput = pipe
     process.standardError = FileHandle(forWritingAtPath: errorFile)
-    try process.runLimited()
+    try process.runLimited(seconds: seconds)
     output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     errors = try String(contentsOfFile: errorFile, encoding: .utf8)
@@ -85,6 +93,7 @@ struct ToolRun {
   /// The command under test.
   static func fibril(_ arguments: String...) throws -> ToolRun { try fibril(arguments) }
 
+  /// The same with arguments that are put together.
   static func fibril(_ arguments: [String]) throws -> ToolRun {
     try ToolRun(builtPrograms.appending(path: "fibril").path, arguments)
   }
