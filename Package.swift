@@ -80,6 +80,8 @@ let package = Package(
     .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["embed-bpf-object"]),
 
     command("fibril-stress", ["ExceptionShim", "Fibril"], path: "Tests/fibril-stress"),
+    command("fibril-harm", ["Fibril"], path: "Tests/fibril-harm"),
+    command("fibril-soak", ["BPFLoader", "ELFNotes", "TraceEvents"], path: "Tests/fibril-soak"),
     .target(name: "ExceptionShim", path: "Tests/ExceptionShim"),
     tests("FibrilTests", ["ExceptionShim", "Fibril"]),
     tests("TraceEventsTests", ["TraceEvents", "CFibrilContract", "CSystemCalls"]),
@@ -92,8 +94,8 @@ let package = Package(
     tests(
       "LiveTests",
       [
-        "FibrilCLI", "BPFLoader", "ELFNotes", "Inspection", "Symbols", "Timeline", "TraceEvents", "fibril-workload",
-        "treewalk",
+        "FibrilCLI", "BPFLoader", "ELFNotes", "Inspection", "Symbols", "Timeline", "TraceEvents", "fibril-harm",
+        "fibril-soak", "fibril-workload", "treewalk",
       ]),
     tests(
       "CommandLineTests", ["CFibrilContract", "FibrilCLI", "TraceEvents", "fibril-workload"],
