@@ -9,7 +9,7 @@ VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/Fibri
 # The shared library of the C interface, by the name under which programs ask for it.
 C_LIBRARY := libfibrilrt.so.$(shell sed -n 's/^\#define FIBRIL_API_VERSION //p' Sources/FibrilC/include/fibril.h)
 
-.PHONY: all c-library demo man bench test lint check-aarch64 install install-c packages test-packages clean
+.PHONY: all c-library demo man bench test soak lint check-aarch64 install install-c install-probes packages test-packages clean
 
 all: packages c-library
 	$(SWIFT) build -c release
@@ -31,7 +31,13 @@ test: test-packages lint check-aarch64
 	scripts/test-without-io-uring
 	scripts/test-dependent-package
 	scripts/test-c-interface
+	scripts/test-probes-header
 	scripts/test-sanitizers
+
+# Ten thousand rounds of attaching to programs under load and detaching again, none of which may leave a trace in
+# the program or in the tracer: about half an hour. ROUNDS says how many.
+soak: test-packages
+	scripts/soak $(ROUNDS)
 
 # Our figures beside those of the peers, in one run. BENCH_JSON names a file for the same as JSON.
 bench: packages
@@ -57,8 +63,16 @@ install: all install-c
 	.build/release/fibril --generate-completion-script fish \
 	  > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/fibril.fish
 
+# For runtimes that are not this one: the headers of the probes, with which they are traced. Nothing is built.
+install-probes:
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 bpf/include/fibril_event.h bpf/include/fibril_table.h bpf/include/fibril_probes*.h \
+	  $(DESTDIR)$(PREFIX)/include
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' packaging/fibril-probes.pc.in \
+	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/fibril-probes.pc
+
 # For programs in C: header, library and what pkg-config says of them.
-install-c: c-library
+install-c: c-library install-probes
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 Sources/FibrilC/include/fibril.h $(DESTDIR)$(PREFIX)/include/fibril.h
 	install -m 755 .build/c-library/release/libfibrilrt.so $(DESTDIR)$(PREFIX)/lib/$(C_LIBRARY)
@@ -76,7 +90,7 @@ packages:
 	scripts/install-packages libbpf-dev libdw-dev libelf-dev pkg-config zlib1g-dev
 
 test-packages: packages
-	scripts/install-packages bpftrace gcc g++ valgrind
+	scripts/install-packages bpftrace gcc g++ strace valgrind
 
 clean:
 	$(SWIFT) package clean
