@@ -25,12 +25,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define PAGE 4096ull
 
-/* Of threads that became tasks, or forked as such, since the attachment; by thread id. */
-struct fibril_thread {
-	__u64 task;
-	__u64 buffer; /* address of its struct fibril_buffer */
-};
-
+/* Threads that became tasks, or forked as such, since the attachment, and others that the tracer has found. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, __u32);
@@ -88,16 +83,20 @@ static __always_inline int on_task_start(__u64 task, __u64 address)
 		.task = task,
 		.kind = FIBRIL_RING_TASK_START,
 	};
-	struct fibril_thread thread = { .task = task, .buffer = address };
+	struct fibril_thread thread = { .task = task, .buffer = address, .is_counted = 1 }, *old;
 	__u32 id = bpf_get_current_pid_tgid();
 	struct fibril_known_process *process = taken_in(entry.image.tgid);
 	struct fibril_buffer buffer;
 
 	if (!process)
 		return 0;
-	if (!bpf_map_update_elem(&threads, &id, &thread, BPF_NOEXIST))
+	/* Nobody else changes what is there of a thread that runs. */
+	old = bpf_map_lookup_elem(&threads, &id);
+	if (old && old->is_counted)
+		*old = thread;
+	else if (!bpf_map_update_elem(&threads, &id, &thread, BPF_ANY))
 		__sync_fetch_and_add(&process->threads, 1);
-	else if (bpf_map_update_elem(&threads, &id, &thread, BPF_EXIST))
+	else
 		__sync_fetch_and_add(&process->unsalvaged, 1);
 	if (bpf_map_lookup_elem(&files, &entry.image.tgid))
 		return 0;
@@ -179,7 +178,8 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (thread) {
 		if (process) {
 			salvage(task, thread, process);
-			__sync_fetch_and_sub(&process->threads, 1);
+			if (thread->is_counted)
+				__sync_fetch_and_sub(&process->threads, 1);
 		}
 		bpf_map_delete_elem(&threads, &id);
 	}
@@ -232,6 +232,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_id)
 		process->threads = 0;
 	}
 	entry.image = image_of(task);
+	bpf_get_current_comm(&entry.task, sizeof(entry.task) + sizeof(entry.number));
 	bpf_map_delete_elem(&files, &entry.image.tgid);
 	post(&entry);
 	return 0;
@@ -261,6 +262,8 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	if (thread && !entry.task) {
 		struct fibril_thread copy = *thread;
 
+		copy.is_counted = 1;
+		entry.bytes = 1;
 		id = child->pid;
 		if (!bpf_map_update_elem(&threads, &id, &copy, BPF_ANY))
 			process->threads = 1;

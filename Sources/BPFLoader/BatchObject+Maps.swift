@@ -30,6 +30,13 @@ extension BatchObject {
     unsafe _ = bpf_map_update_elem(map("processes"), &key, &value, UInt64(BPF_NOEXIST))
   }
 
+  /// Tells the programs of a thread that was a task before they ran.
+  func know(_ thread: TaskThread) {
+    var key = thread.threadID
+    var value = fibril_thread(task: thread.task, buffer: thread.buffer, is_counted: 0)
+    unsafe _ = bpf_map_update_elem(map("threads"), &key, &value, UInt64(BPF_NOEXIST))
+  }
+
   /// Tells the programs that the process's buffers are at hand.
   func noteFile(of process: Int32) {
     var key = process

@@ -126,6 +126,8 @@ enum SchedulerEvent: String, CaseIterable {
     return UInt32(truncatingIfNeeded: status.st_ino)
   }
 
+  static var isInFirstNamespace: Bool { ownNamespace() == 0 }
+
   private static func set(_ settings: fibril_batch_settings, in object: OpaquePointer) -> Bool {
     guard let map = unsafe bpf_object__find_map_by_name(object, ".rodata"),
       unsafe bpf_map__value_size(map) == UInt32(MemoryLayout<fibril_batch_settings>.size)

@@ -36,7 +36,8 @@ internal import Glibc
       descriptors.append(link)
       return
     }
-    for (probe, program) in object.way.programs.sorted(by: { $0.key > $1.key })
+    // The probe of records first: who waits for a tracer begins as soon as there is any.
+    for (probe, program) in object.way.programs.sorted(by: { $0.key < $1.key })
     where file.sites.contains(where: { $0.name == probe }) {
       let link = unsafe bpf_program__attach_usdt(
         object.program(program), process ?? -1, file.path, ProbedFile.provider, probe, nil)

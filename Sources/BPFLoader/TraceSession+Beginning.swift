@@ -69,7 +69,11 @@ extension TraceSession {
   private func allowLateStarts(_ image: TracedImage) {
     guard attachment != nil else { return }
     image.allowLateStarts(attachment!.object)
-    if image.ident != nil { attachment?.object.noteFile(of: image.processID) }
+    guard image.ident != nil else { return }
+    attachment?.object.noteFile(of: image.processID)
+    // A child takes its thread's buffer with it.
+    guard options.follow || isAboutAll, let folder = ProcessFolder(processID: image.processID) else { return }
+    for thread in image.threads(folder) { attachment?.object.know(thread) }
   }
 
   /// Processes that are not traced yet and have probes.

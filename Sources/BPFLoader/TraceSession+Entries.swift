@@ -40,8 +40,10 @@ extension TraceSession {
       let child = watch(id.processID, .forked, begin: header.time, id: id, parent: parent)
       // Until it executes a program, a child of vfork is in its parent's memory and does nothing that is told.
       child.isTraced = header.task == 0 && parent?.isTraced == true
+      // Its task may be one that was there before the trace, whose last records nobody saves.
+      child.hasPast = child.isTraced && header.bytes == 0 && parent?.hasPast != false
     case FIBRIL_RING_EXEC:
-      try execute(id, at: header.time, missing: header.bytes, &sink)
+      try execute(id, at: header.time, missing: header.bytes, command: Self.command(header), &sink)
     case FIBRIL_RING_EXIT:
       guard let image = try image(id, &sink, isEnd: true) else { return }
       try close(
@@ -66,7 +68,7 @@ extension TraceSession {
         return isEnd ? nil : try takeUnknown(id, &sink)
       }
       guard id.execs > known.execs else { return nil }
-      try execute(id, at: now, missing: nil, &sink)
+      try execute(id, at: now, missing: nil, command: image.command, &sink)
       return images[id.processID]
     }
     return isEnd ? nil : try takeUnknown(id, &sink)
@@ -80,7 +82,9 @@ extension TraceSession {
   }
 
   /// A process has executed a program. `missing` is how many threads' last records are not known; nil: of all.
-  private func execute(_ id: ImageID, at time: UInt64, missing: UInt32?, _ sink: inout some RecordingSink) throws {
+  private func execute(
+    _ id: ImageID, at time: UInt64, missing: UInt32?, command: String, _ sink: inout some RecordingSink
+  ) throws {
     let old = images[id.processID]
     if let old, old.isHeld {
       old.isHeld = false
@@ -90,7 +94,7 @@ extension TraceSession {
       return
     }
     // Anybody's, in a trace of all.
-    guard old != nil || isAboutAll else { return }
+    guard old != nil || isAboutAll && options.isMeant(id.processID) else { return }
     if let old { try close(old, .executed, at: time, missing: missing, &sink) }
     guard followsExec else {
       attachment?.object.forget(id.processID)
@@ -98,9 +102,19 @@ extension TraceSession {
     }
     let new = TracedImage(
       processID: id.processID, origin: .executed, begin: time, isTraced: false, id: id, parentID: old?.parentID ?? 0)
+    // It may have ended before its name could be read.
+    if new.command.isEmpty { new.command = command }
     images[id.processID] = new
     // A trace of all takes in whoever runs into its probes.
     if !isAboutAll || old != nil { attachment?.object.know(id.processID) }
     try look(at: Look(image: new, time: time), &sink)
+  }
+
+  /// Its name is NUL-terminated in two little-endian words.
+  private static func command(_ header: fibril_ring_entry) -> String {
+    let bytes = [header.task, header.number].flatMap { word in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
+    }
+    return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 }

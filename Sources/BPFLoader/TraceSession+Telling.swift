@@ -30,8 +30,15 @@ extension TraceSession {
   func takeNewcomers(_ sink: inout some RecordingSink) throws {
     while !newcomers.isEmpty {
       let image = newcomers.removeFirst()
-      // One without tasks is told of when it has some, and its clock is known.
-      let snapshot = options.snapshot?(image.processID)
+      // One without tasks is told of when it has some, and its clock is known. Of one that has had its first task
+      // since it was attached to, all records come: it needs no snapshot.
+      findBuffers(of: image, now: true)
+      var snapshot: ProcessSnapshot?
+      if image.ident == nil || image.hasPast { snapshot = options.snapshot?(image.processID) }
+      if image.ident == nil, snapshot != nil {
+        findBuffers(of: image, now: true)
+        if image.ident != nil { snapshot = nil }
+      }
       if snapshot != nil || image.hasPast { try introduce(image, with: snapshot, &sink) }
     }
   }

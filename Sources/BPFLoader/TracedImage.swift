@@ -8,7 +8,7 @@ final class TracedImage {
   /// Process id of whoever forked it; 0: not known.
   private(set) var parentID: Int32
   /// The kernel's short name of it, and the path of its program, as they were when it was last seen.
-  private(set) var command: String
+  var command: String
   private(set) var executable: String
   /// When its recording begins, CLOCK_MONOTONIC in ns.
   var begin: UInt64
@@ -113,6 +113,7 @@ final class TracedImage {
     // Read after the headers: whatever of ours had been flushed and not placed by then is in it.
     let ours = object.unplacedTasks().filter { $0.image.processID == processID }
     for header in headers {
+      if header.flushed > 0 { hasPast = true }
       let unplaced = ours.filter { $0.task == header.task }
         .compactMap { object.unplaced($0.image, task: $0.task)?.lowerBound }.min()
       tasks[header.task, default: TaskLedger()].mayBegin(at: min(header.flushed, unplaced ?? .max))
@@ -133,6 +134,9 @@ final class TracedImage {
   func buffersInOrder() -> [(index: Int, header: BufferHeader)] {
     (0..<(buffers?.count ?? 0)).compactMap { index in buffers?.header(at: index).map { (index, $0) } }
   }
+
+  /// Where in the file a buffer lies, and its task's thread.
+  func place(ofBuffer index: Int) -> (offset: UInt64, threadID: UInt32)? { buffers?.place(ofBuffer: index) }
 
   /// Copies a buffer's records from `number` on; nil if there are none.
   func records(at index: Int, from number: UInt64, isQuiet: Bool = false) -> BufferedRecords? {

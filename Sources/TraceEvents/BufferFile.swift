@@ -109,6 +109,13 @@ internal import Glibc
       clock: header.clock == FIBRIL_CLOCK_MONOTONIC.rawValue ? .monotonic : .timeStampCounter)
   }
 
+  /// Where in the file a buffer lies, and its task's thread by the id that the process itself sees.
+  public func place(ofBuffer index: Int) -> (offset: UInt64, threadID: UInt32)? {
+    var header = fibril_buffer()
+    let offset = firstBuffer + index * bufferBytes
+    return Self.read(descriptor, at: offset, into: &header) ? (UInt64(offset), header.tid) : nil
+  }
+
   /// Copies the records from `number` on that are whole; nil if there are none.
   ///
   /// When the owner is known to write no more, `isQuiet`, the slot it would write next is whole too.
@@ -151,7 +158,8 @@ internal import Glibc
     }
   }
 
-  private static let link = "/memfd:\(FIBRIL_BUFFER_FILE_NAME) (deleted)"
+  /// The name of every such file among a process's mappings and descriptors.
+  public static let link = "/memfd:\(FIBRIL_BUFFER_FILE_NAME) (deleted)"
 
   private static func isSound(_ header: fibril_buffer_file) -> Bool {
     header.magic == FIBRIL_BUFFER_FILE_MAGIC && header.version == FIBRIL_BUFFER_VERSION

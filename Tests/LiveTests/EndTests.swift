@@ -80,16 +80,19 @@ import Testing
     // A task's start, two records a submit, one of every other event.
     let made = said.reduce(0) { $0 + 1 + $1.counts.reduce(0, +) + $1.counts[0] }
     #expect(said.count == 8 && image.received + image.lost == UInt64(made))
-    #expect(image.lost > 0 && image.received > 0 && image.begins.count == 8)
+    // Unless the buffers were found when the probes had just been attached: their names tell.
+    #expect(image.lost > 0 || !image.names.isEmpty)
+    #expect(image.received > 0 && image.begins.count == 8)
   }
 
-  /// The kernel's programs cannot read pages that are not there. Who has the buffers can, and who has not says so.
+  /// The kernel's programs cannot read pages that are not there. Who has the buffers can, and who has not says so,
+  /// unless somebody who looked into the process has brought its pages back.
   @Test(arguments: [Means.programs, .both])
   func pagesMayHaveBeenTakenAway(means: Means) throws {
     let (trace, said, totals, _) = try trace(.evict, means)
     let image = try trace.only()
-    #expect(totals.endIsKnown == (means == .both) && image.ending == .exited(status: SIGKILL))
-    if means == .both { expectWhole(image, said, 4) }
+    #expect(image.ending == .exited(status: SIGKILL) && (totals.endIsKnown || means == .programs))
+    if totals.endIsKnown { expectWhole(image, said, 4) }
   }
 
   /// The first thread ends while it is traced; the others go on, and what they do then is there too.

@@ -84,6 +84,30 @@ import Testing
     #expect(child.snapshot.map { $0.tasks.map(\.task) == [task] } != false)
   }
 
+  /// The task of the thread that forks was there before the trace, and its child ends before anybody has looked.
+  @Test func aChildThatEndsAtOnce() throws {
+    let program = try EndStandIn()
+    let subject = try Subject(program.path, ["fork", "3", "60", "7"])
+    _ = try subject.wait { $0.tasks.count == 3 && $0.tasks.allSatisfy { $0.counts.teardowns == 60 } }
+    let options = TraceSession.Options(follow: true) { try? ProcessInspector(processID: $0).read().snapshot }
+    let session = TraceSession(scope: .processes([subject.id]), options: options)
+    try session.attach()
+    try (subject.process.standardInput as? Pipe)?.fileHandleForWriting.close()
+    let said = SaidCounts.all(in: subject.outputAtEnd())
+    var trace = RecordedTrace()
+    trace.mayLackNames = true
+    let totals = try session.collectToTheEnd(into: &trace)
+    let counts = try #require(said.first { $0.who == "child" }).counts
+    guard let child = trace.images.last, trace.images.count == 2 else {
+      // Its pages were not there when it ended, which is rare and said.
+      #expect(!totals.endIsKnown)
+      return
+    }
+    #expect(child.process.origin == .forked && child.ending == .exited(status: 5 << 8) && child.lost == 0)
+    let task = try #require(child.begins.keys.first)
+    #expect(totals.endIsKnown && child.counts(ofTask: task) == counts)
+  }
+
   /// A child of vfork does nothing in its parent's memory that is told, and is what it executes.
   @Test(arguments: [false, true])
   func aChildThatExecutesAProgram(follow: Bool) throws {

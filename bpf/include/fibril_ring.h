@@ -17,8 +17,8 @@
  *   kind        task                  number                           bytes
  *   records     who made them         of the first record in its task  of the records behind the entry
  *   task_start  who starts            clock of its records, 0 unknown  0
- *   fork        1: shares the memory  the parent's tgid                0
- *   exec        0                     0                                as with exit, of the old image
+ *   fork        1: shares the memory  the parent's tgid                1: the forking thread's buffer is known
+ *   exec        the new image's short name, 16 bytes, in both          as with exit, of the old image
  *   exit        0                     status as from wait(2)           threads whose last records are not known
  *
  * `start` and `execs` of a fork are the child's, and those of an exec the new image's.
@@ -74,6 +74,13 @@ struct fibril_known_process {
 	__u32 threads;    /* whose buffers are known and that have not ended */
 	__u32 is_ending;  /* none of its threads runs any more */
 	__u32 has_ended;  /* and the last records of all are placed */
+};
+
+/* A thread that is a task and whose buffer is known; by thread id. */
+struct fibril_thread {
+	__u64 task;
+	__u64 buffer;     /* address of its struct fibril_buffer */
+	__u64 is_counted; /* among its process's `threads` */
 };
 
 /* What of a task could not be placed. */
