@@ -34,6 +34,10 @@ def at_most(limit, unit):
   return Goal(f"<= {limit} {unit}", lambda ours, _: ours <= limit, needs_peer=False)
 
 
+def at_least(limit, unit):
+  return Goal(f">= {limit} {unit}", lambda ours, _: ours >= limit, needs_peer=False)
+
+
 class Table:
   def __init__(self):
     self.load = os.getloadavg()[0]

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 from .measuring import Broken, SECONDS, output
@@ -30,6 +31,36 @@ def ours(*options):
       if seen["lost"] != 0 or seen["events"] < events:
         raise Broken(f"of {events} events {seen['events']} arrived, and {seen['lost']} records were lost")
   return trace
+
+
+def recording(seen):
+  """`fibril trace` of a process into a .fbt file. Leaves in `seen` the summary, the file's size and the tracer's memory
+  in bytes, second by second."""
+  @contextlib.contextmanager
+  def trace(pid, events):
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+      file, summary = pathlib.Path(folder) / "trace.fbt", pathlib.Path(folder) / "summary.json"
+      ended = threading.Event()
+      seen["resident"] = []
+      with running([RELEASE / "fibril", "trace", "-p", pid, "-o", file, "--summary", summary]) as tracer:
+        watch = threading.Thread(target=watch_memory, args=(tracer.pid, seen["resident"], ended))
+        watch.start()
+        try:
+          yield
+        finally:
+          ended.set()
+          watch.join()
+      seen.update(json.loads(summary.read_text()), bytes=file.stat().st_size)
+      if seen["events"] + seen["lost"] < events:
+        raise Broken(f"of {events} events {seen['events']} arrived and {seen['lost']} are said to be lost")
+  return trace
+
+
+def watch_memory(pid, resident, ended):
+  while not ended.wait(1):
+    status = pathlib.Path(f"/proc/{pid}/status")
+    if status.exists() and (found := re.search(r"VmRSS:\s+(\d+) kB", status.read_text())):
+      resident.append(int(found.group(1)) * 1024)
 
 
 def empty_program(program, path, name):
@@ -114,6 +145,7 @@ def lttng_session():
 
 class Tracer:
   printed = ""
+  pid = 0
 
 
 @contextlib.contextmanager
@@ -124,6 +156,7 @@ def running(command, environment=None, ending=signal.SIGINT, ends_with_input=Fal
   process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              env=environment)
   tracer = Tracer()
+  tracer.pid = process.pid
   try:
     yield tracer
     if process.poll() is None and not ends_with_input:

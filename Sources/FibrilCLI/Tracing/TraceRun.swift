@@ -58,7 +58,7 @@ struct TraceRun {
   private func wait(for source: some TraceSource, hasMore: Bool, _ interrupts: borrowing Interrupts) -> Event {
     if source.hasEnded { return .ends(.processesEnded) }
     let age = ClockPair.now().nanoseconds - start
-    var timeout = hasMore ? 0 : Self.interval(atAge: age)
+    var timeout = hasMore ? 0 : min(source.longestWait, Self.interval(atAge: age))
     if let duration {
       if age >= duration { return .ends(.timeOver) }
       // Rounded up: a wait that ends early would only be repeated.

@@ -7,8 +7,10 @@ internal import TraceEvents
 
 /// A session that has attached.
 protocol TraceSource: AnyObject {
-  /// Readable when there is much to collect or a process has ended; to be waited for no longer than 100 ms.
+  /// Readable when there is much to collect or a process has ended.
   var pollDescriptors: [Int32] { get }
+  /// For how long they may be waited for, in ms.
+  var longestWait: Int32 { get }
   /// All that could be traced has ended.
   var hasEnded: Bool { get }
   /// What went wrong without ending the trace, in words for the user.
@@ -42,8 +44,13 @@ final class BatchSource: TraceSource {
   }
 
   var pollDescriptors: [Int32] { [session.pollDescriptor] }
+  var longestWait: Int32 { session.longestWait }
   var hasEnded: Bool { !isEndless && session.livingProcesses.isEmpty }
-  var problems: [String] { session.problems }
+  private var unexamined = 0
+  var problems: [String] {
+    let ended = "\(unexamined) programs ended before it was seen whether they have probes: they are not in the trace"
+    return session.problems + (unexamined > 0 ? [ended] : [])
+  }
   var start: UInt64 { session.start }
   var end: UInt64 { session.end }
   func attach() throws(BPFError) { try session.attach() }
@@ -52,6 +59,7 @@ final class BatchSource: TraceSource {
 
   func finish(into sink: inout some RecordingSink) throws -> Bool {
     let totals = try session.finish(into: &sink)
+    unexamined = totals.unexamined
     return totals.endIsKnown
   }
 
@@ -94,6 +102,7 @@ final class PreciseSource: TraceSource {
   deinit { if endDescriptor >= 0 { close(endDescriptor) } }
 
   var pollDescriptors: [Int32] { [session.pollDescriptor, endDescriptor] }
+  let longestWait: Int32 = 100
 
   var hasEnded: Bool {
     var descriptor = pollfd(fd: endDescriptor, events: Int16(POLLIN), revents: 0)
