@@ -48,7 +48,9 @@ final class BatchSource: TraceSource {
   var hasEnded: Bool { !isEndless && session.livingProcesses.isEmpty }
   private var unexamined = 0
   var problems: [String] {
-    let ended = "\(unexamined) programs ended before it was seen whether they have probes: they are not in the trace"
+    let ended = """
+      programs that ended before it was seen whether they have probes, and are not in the trace: \(unexamined)
+      """
     return session.problems + (unexamined > 0 ? [ended] : [])
   }
   var start: UInt64 { session.start }
