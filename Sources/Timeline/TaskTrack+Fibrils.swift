@@ -62,7 +62,7 @@ extension TaskTrack {
     _ track: FibrilTrack, _ fibril: UInt64, entry: UInt64, at time: UInt64, _ statistics: inout TimelineStatistics,
     _ sink: inout some TimelineSink
   ) {
-    if track.kind != .root { statistics.fibrils &+= 1 }
+    if track.kind == .closure || track.kind == .call { statistics.fibrils &+= 1 }
     sink.announce(
       FibrilAnnouncement(
         label: track.label(fibril), task: task, parent: track.parent, entry: entry,

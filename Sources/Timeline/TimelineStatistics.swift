@@ -10,7 +10,8 @@ public struct TimelineStatistics: Equatable, Sendable {
   public internal(set) var events: UInt64 = 0
   /// Records that never arrived.
   public internal(set) var lost: UInt64 = 0
-  /// Closures and calls seen alive; root fibrils are not counted.
+  /// Closures and calls that were there already or whose submit arrived. Where submits were lost, there were more: of
+  /// what shows only later nothing tells whether it is a root. A `.fbt` file counts the same.
   public internal(set) var fibrils: UInt64 = 0
   /// Tasks seen.
   public internal(set) var tasks: UInt64 = 0

@@ -189,6 +189,22 @@ import TraceEvents
     #expect(json.text.contains("first #3"))
   }
 
+  /// What shows only after its submit was lost may be a root: neither counts it.
+  @Test func lostSubmitsAreNotCounted() throws {
+    let file = MemoryFile()
+    var writer = try FBTWriter(header: .sample, write: file.append)
+    try writer.begin(RecordedProcess(index: 0, processID: 100, command: "p", clock: .monotonic, begin: 1000))
+    // Without the first records: the task's start, and both submits.
+    let records = TaskRecords.yielding(5, root: 1, thread: 7, from: 2000)
+    try records.tell(&writer, task: 1, process: 0, size: 6, isLost: { $0 == 0 })
+    try writer.finish(at: 30_000)
+    var replay = Replay(into: ChromeExporter(start: nil, write: { _ in }))
+    #expect(try file.read(into: &replay).ending == .complete)
+    #expect(replay.statistics.lost == 6 && writer.totals.lost == 6)
+    #expect(replay.statistics.fibrils == 0 && writer.totals.fibrils == 0)
+    #expect(replay.statistics.tasks == 1 && writer.totals.tasks == 1)
+  }
+
   /// The timeline would not take it.
   @Test func aSnapshotAfterRecordsIsDropped() throws {
     func tell(_ sink: inout some RecordingSink) throws {
