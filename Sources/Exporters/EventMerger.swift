@@ -25,6 +25,7 @@ public struct EventMerger {
   private var held: [OrderedEvent] = []
   /// Everything earlier has been handed out.
   private var floor: UInt64 = 0
+  /// The time of each task's last event, where it is later than the floor.
   private var clocks: [TaskKey: UInt64] = [:]
 
   /// So many events are held at most, three quarters of a second at the highest rate. Beyond that the older half goes
@@ -62,6 +63,8 @@ public struct EventMerger {
     guard time > floor else { return }
     release(before: time, take)
     floor = time
+    // Nothing can stand before the mark any more, whatever its task's clock was: tasks come and go.
+    clocks = clocks.filter { $0.value > time }
   }
 
   /// Hands out the older half if too much is held.
@@ -83,6 +86,9 @@ public struct EventMerger {
 
   /// The processes of which events are held.
   var heldProcesses: Set<Int> { Set(held.lazy.map(\.process)) }
+
+  /// Tasks of which a clock is kept.
+  var clockCount: Int { clocks.count }
 
   private mutating func release(before time: UInt64, _ take: (OrderedEvent) -> Void) {
     let rest = held.partition { $0.time >= time }

@@ -1,9 +1,9 @@
 // The events of many tasks come out in the order of time, wherever the marks lie.
 import CFibrilContract
-import Exporters
 import Testing
 import TraceEvents
 
+@testable import Exporters
 @testable import Replay
 
 @Suite struct OrderTests {
@@ -94,6 +94,16 @@ import TraceEvents
     #expect(out == [10, 15, 20, 25, 25, 25, 30])
     merger.finish { out.append($0.time) }
     #expect(out.count == 7)
+  }
+
+  /// Tasks that have come and gone leave nothing behind.
+  @Test func aMarkForgetsTheClocksOfTasks() {
+    var merger = EventMerger()
+    for task in 1...100 as ClosedRange<UInt64> {
+      merger.add([Event(time: 10 * task, task: task, number: 0, body: .taskStop(root: 1))], of: 0)
+      merger.mark(10 * task - 5) { _ in }
+      #expect(merger.clockCount == 1)
+    }
   }
 
   @Test func everyEventIsARow() throws {
