@@ -15,6 +15,8 @@ struct FibrilStore {
     _modify { yield &tracks[place] }
   }
 
+  var count: Int { places.count }
+
   /// The ids of all fibrils, in order.
   var fibrils: [UInt64] {
     places.keys.sorted()

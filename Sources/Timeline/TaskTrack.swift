@@ -25,6 +25,7 @@ struct TaskTrack {
   private(set) var losses: [Loss] = []
   private(set) var forgottenLosses: UInt32 = 0
   var lossCount: UInt32 { forgottenLosses &+ UInt32(truncatingIfNeeded: losses.count) }
+  /// So many are kept at least, and as many as there are fibrils: letting all of those feel the losses is work.
   static let mostLosses = 256
   /// The latest loss, as long as nothing has come after it.
   private var openLoss: LostRange?
@@ -103,7 +104,7 @@ struct TaskTrack {
       openLoss = range
       losses[losses.count - 1].end = max(losses[losses.count - 1].end, loss.end)
     } else {
-      if losses.count == Self.mostLosses { forgetLosses(&sink) }
+      if losses.count >= max(Self.mostLosses, fibrils.count) { forgetLosses(&sink) }
       openLoss = LostRange(task: task, threadID: threadID, records: records, begin: loss.time, end: loss.time)
       losses.append(loss)
     }
