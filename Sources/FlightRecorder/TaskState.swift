@@ -8,8 +8,8 @@ struct TaskState {
   let task: UInt64
   var threadID: UInt32 = 0
   var root: UInt64 = 0
-  /// The fibril that runs; 0: the task sleeps.
-  private(set) var running: UInt64 = 0
+  /// The fibril that runs; 0: the task sleeps; nil: not known, as after a loss.
+  private(set) var running: UInt64?
   private var fibrils: [UInt64: FibrilState] = [:]
   /// How many stretches of records were lost. A fibril that has been through fewer is in an unknown state.
   private var losses: UInt32 = 0
@@ -30,6 +30,9 @@ struct TaskState {
     var deadline: UInt64 = 0
     var nextNumber: UInt64 = 0
   }
+
+  /// No fibril has this number, so no entry is told of it.
+  private static let unknown = UInt64.max
 
   init(task: UInt64) { self.task = task }
 
@@ -109,7 +112,11 @@ struct TaskState {
       } else {
         fibrils[fibril] = nil
       }
-    case .lost: losses &+= 1
+    case .lost:
+      // The switch away from one that was being torn down is among what was lost, or nobody will tell.
+      if let running, fibrils[running]?.state == .dead { fibrils[running] = nil }
+      running = nil
+      losses &+= 1
     }
   }
 
@@ -143,7 +150,7 @@ struct TaskState {
   /// The task in a snapshot; `nextNumber` is that of its next record.
   func snapshot(nextNumber: UInt64) -> TaskSnapshot {
     TaskSnapshot(
-      task: task, threadID: threadID, running: running, root: root,
+      task: task, threadID: threadID, running: running ?? Self.unknown, root: root,
       runnable: UInt64(fibrils.values.count { $0.state == .runnable }), nextNumber: nextNumber, counts: EventCounts())
   }
 

@@ -34,11 +34,13 @@ public struct Timeline {
       snapshot.fibrils.map { ($0.fibril, FibrilLabel(fibril: $0.fibril, kind: Self.kind(of: $0), name: $0.name)) },
       uniquingKeysWith: { first, _ in first })
     for task in snapshot.tasks where taskIndex[task.task] == nil {
-      let running = labels[task.running] ?? FibrilLabel(fibril: task.running, kind: .unknown)
+      // Of who has no entry it is not known that it runs: a flight recorder says so where it does not know.
+      let activity: TaskActivity =
+        task.running == 0 ? .asleep : labels[task.running].map { .running($0) } ?? .unknown
       _ = add(
         TaskTrack(
-          task: task.task, threadID: task.threadID, activity: task.running == 0 ? .asleep : .running(running),
-          begin: start, start: start, replayFrom: task.nextNumber),
+          task: task.task, threadID: task.threadID, activity: activity, begin: start, start: start,
+          replayFrom: task.nextNumber),
         at: start, &sink)
     }
     for fibril in snapshot.fibrils {

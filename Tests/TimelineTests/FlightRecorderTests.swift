@@ -54,6 +54,78 @@ extension ModelTests {
   }
 }
 
+extension ModelTests {
+  /// Tasks that are told of in turn, some further than others, and with losses: what a copy says of any of them from
+  /// its first moment on is true, and only a loss makes a state unknown.
+  @Test(arguments: seeds.prefix(30)) func aCopyTellsNoLieAfterLosses(seed: UInt64) throws {
+    var random = Random(seed: seed)
+    var models = (1...3).map { Model(task: UInt64($0), seed: seed &* 3 &+ UInt64($0), recordsAllWakes: false) }
+    var told = [Int](repeating: 0, count: models.count)
+    var lost = [Bool](repeating: false, count: models.count)
+    var recorder = FlightRecorder(capacity: .time(400 + 100 * (seed % 4)))
+    try recorder.begin(RecordedProcess(index: 0, processID: 1, command: "model", clock: .monotonic, begin: 900))
+    for model in models { try recorder.begin(task: model.task, at: 0, of: 0) }
+    func tell(_ task: Int, upTo end: Int, mayLose: Bool) throws {
+      let lump = told[task]..<end
+      told[task] = end
+      if mayLose, !lump.isEmpty, random.chance(10) {
+        lost[task] = true
+        return
+      }
+      let records = models[task].events[lump].flatMap { $0.record }
+      try unsafe recorder.take(
+        records: records.span.bytes, of: models[task].task, from: UInt64(lump.lowerBound), of: 0)
+    }
+    var copied = 0
+    for round in 1...40 {
+      let mark = 1000 + UInt64(round) * 60
+      let copies = round > 10 && random.chance(25)
+      for task in models.indices {
+        while models[task].time < mark { models[task].step() }
+        // A loss shows in what follows it.
+        try tell(task, upTo: models[task].events.count, mayLose: seed % 3 > 0)
+        while models[task].time < mark + 60 { models[task].step() }
+        let rest = models[task].events.count - told[task]
+        try tell(task, upTo: told[task] + (copies ? rest : random.below(rest)), mayLose: seed % 3 > 0 && !copies)
+      }
+      try recorder.mark(mark - Model.longestWakeDelay)
+      guard copies else { continue }
+      copied += 1
+      var copy = try recorder.copy()
+      var file: [UInt8] = []
+      while try copy.step(header: .now(tracer: "test"), write: { file += $0 }) {}
+      var sink = TimelineOf(process: 0)
+      var position = 0
+      var reader = try FBTReader { count in
+        defer { position = min(file.count, position + count) }
+        return Array(file[position..<min(file.count, position + count)])
+      }
+      #expect(try reader.replay(into: &sink) == .complete)
+      // A wake that is older than what has been told may follow.
+      let end = models.map(\.time).min()! - Model.longestWakeDelay
+      sink.timeline?.finish(at: end, into: &sink.recorder)
+      for task in models.indices {
+        let part = sink.recorder.part(ofTask: models[task].task)
+        checkTruth(part, models[task])
+        checkTracks(part)
+        if !lost[task] { #expect(part.states.allSatisfy { $0.state != .unknown }) }
+      }
+    }
+    #expect(copied > 0)
+  }
+}
+
+extension Recorder {
+  fileprivate func part(ofTask task: UInt64) -> Recorder {
+    var part = self
+    part.states.removeAll { $0.task != task }
+    part.activities.removeAll { $0.task != task }
+    part.calls.removeAll { $0.task != task }
+    part.flows.removeAll { $0.task != task }
+    return part
+  }
+}
+
 /// The timeline of one process of a recording.
 private struct TimelineOf: RecordingSink {
   let process: Int

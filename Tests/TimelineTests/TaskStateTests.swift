@@ -62,5 +62,6 @@ extension ModelTests {
     let shown = state.fibrilSnapshots()
     #expect(shown.map(\.changedWhileRead) == [true, true, false])
     #expect(shown[2].state == .blocked && shown[2].reason == .sleep && shown[2].object == 9)
+    #expect(state.running == nil)
   }
 }
