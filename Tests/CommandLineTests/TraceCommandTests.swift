@@ -7,6 +7,7 @@ import Testing
   @Test func helpIsAsRecorded() throws {
     let run = try Run("fibril", ["trace", "--help"])
     #expect(run.status == 0 && run.errors == "")
+    for line in run.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     if ProcessInfo.processInfo.environment["FIBRIL_RECORD_GOLDEN"] != nil {
       let source = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/trace-help.txt")
       try Data(run.output.utf8).write(to: source)
@@ -18,7 +19,9 @@ import Testing
   @Test(arguments: [
     ["-o", "x.json"], ["-p", "1", "--", "true"], ["-p", "0"], ["-p", "x"], ["-p", "1", "-d", "5x"],
     ["-p", "1", "-d", "0s"], ["-p", "1", "-d", "-1s"], ["-p", "1", "-o", "x.txt"], ["-p", "1", "-o", "x.pftrace"],
-    ["-p", "1", "-o", "-", "--summary", "-"], ["-p", "1", "--buffer", "3MiB"], ["-p", "1", "--buffer", "4KiB"],
+    ["-p", "1", "-o", "-", "--summary", "-"], ["-p", "1", "-o", "x.json", "--summary", "x.json"],
+    ["-p", "1", "--keep", "1s", "--summary", "trace.fbt"],
+    ["-p", "1", "--buffer", "3MiB"], ["-p", "1", "--buffer", "4KiB"],
     ["-p", "1", "--buffer", "1e30"], ["-p", "1", "--mode", "exact"], ["-p", "1", "-a"], ["-a", "--", "true"],
     ["-p", "1", "-p", "2", "--mode", "precise"], ["-a", "--mode", "precise"], ["-p", "1", "--stacks"],
     ["-p", "1", "--task", "1"], ["-p", "1", "--mode", "precise", "--events", "submit,nothing"],

@@ -11,9 +11,9 @@ struct Trace: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Record what the fibrils of processes do.",
     usage: """
-      fibril trace -p PID [-p PID ...] [--follow] [-d DURATION] [-o FILE] [--summary FILE]
-      fibril trace -a [-d DURATION] [-o FILE] [--summary FILE]
-      fibril trace [--follow] [-o FILE] [--summary FILE] -- COMMAND [ARGUMENT ...]
+      fibril trace -p PID [-p PID ...] [--follow] [-d DURATION] [-o FILE]
+      fibril trace -a [-d DURATION] [-o FILE]
+      fibril trace [--follow] [-d DURATION] [-o FILE] -- COMMAND [ARGUMENT ...]
       fibril trace -p PID --keep 30s [--on CONDITION ...] -o FILE.fbt
       """,
     discussion: """
@@ -30,8 +30,8 @@ struct Trace: ParsableCommand {
       which ends the trace. Conditions are runq>5ms (a fibril could run and waits for its turn), hog>25ms (one runs and \
       lets no other run), blocked>1s (one waits), and blocked:mutex>1s (one waits for that reason).
 
-      Tracing needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE. What it costs, and what it may lose, says \
-      docs/tracing.md.
+      Tracing needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE. docs/tracing.md says what it costs, and \
+      what it may lose.
 
       EXAMPLES:
         fibril trace -p 4711 -d 5s -o trace.json
@@ -111,7 +111,10 @@ struct Trace: ParsableCommand {
       throw ValidationError(
         "cannot tell the format of \(output): its name must end in .fbt or .json, or be -, standard output")
     }
-    if output == "-", summary == "-" { throw ValidationError("-o and --summary cannot both go to standard output") }
+    if let summary, summary == outputPath {
+      throw ValidationError(
+        "-o and --summary cannot both go to \(summary == "-" ? "standard output" : "\(summary); name another file")")
+    }
     if let buffer, !Self.ringSizes.contains(buffer.bytes) || buffer.bytes.nonzeroBitCount != 1 {
       throw ValidationError("--buffer must be a power of two from 64KiB to 1GiB, such as 256MiB")
     }

@@ -16,6 +16,8 @@ struct FlightOutput: TraceOutput {
   /// Copies that have been asked for, the first of them under way.
   private var copies: [Copy] = []
   private var savedCopies = 0
+  /// Up to here everything has been told: what a fibril does later may have come to an end that has not.
+  private var told: UInt64 = 0
   /// When all that fibrils do at present is looked at again.
   private var nextLook: UInt64 = 0
 
@@ -40,7 +42,7 @@ struct FlightOutput: TraceOutput {
   mutating func review(at time: UInt64) throws -> String? {
     try advanceCopies()
     guard watch != nil, time >= nextLook else { return describeMatch() }
-    watch!.showOpenSlices(at: time)
+    watch!.showOpenSlices(at: told)
     // A million waiting fibrils are not looked at all the time.
     nextLook = time + max(10_000_000, 20 * (ClockPair.now().nanoseconds - time))
     return describeMatch()
@@ -52,7 +54,7 @@ struct FlightOutput: TraceOutput {
     let name = watch?.name(of: slice.label, process: match.process).map { " \"\($0)\"" } ?? ""
     return """
       \(match.trigger) came true: fibril \(slice.label.fibril)\(name) of task \(slice.task), \
-      \((slice.end - slice.begin) / 1_000_000) ms so far
+      \(rough(nanoseconds: slice.end - slice.begin)) so far
       """
   }
 
@@ -141,6 +143,7 @@ extension FlightOutput {
   }
 
   mutating func mark(_ time: UInt64) throws {
+    told = max(told, time)
     try recorder.mark(time)
     try watch?.mark(time)
   }

@@ -1,4 +1,4 @@
-// Durations and sizes as the command line spells them.
+// Durations and sizes as the command line spells them, and as its messages do.
 internal import ArgumentParser
 
 /// A duration such as `5s`, `500ms`, `2m` or `1h`; a bare number is seconds.
@@ -28,4 +28,14 @@ private func scaled(_ text: String, by units: [String: Double]) -> UInt64? {
   guard let value = Double(number), let unit = units[String(text.dropFirst(number.count))] else { return nil }
   let product = value * unit
   return product >= 1 && product < 0x1p62 ? UInt64(product) : nil
+}
+
+/// A duration for people: at least two digits of it, in the largest unit that has them.
+func rough(nanoseconds: UInt64) -> String {
+  switch nanoseconds {
+  case ..<10_000: "\(nanoseconds) ns"
+  case ..<10_000_000: "\(nanoseconds / 1000) us"
+  case ..<10_000_000_000: "\(nanoseconds / 1_000_000) ms"
+  default: "\(nanoseconds / 1_000_000_000) s"
+  }
 }

@@ -1,0 +1,40 @@
+// What a flight recorder watches for: only what it has been told counts, however late it looks.
+import CFibrilContract
+import Foundation
+import Testing
+import TraceEvents
+
+@testable import FibrilCLI
+
+@Suite struct FlightOutputTests {
+  private let path = FileManager.default.temporaryDirectory.appending(path: "fibril-\(UUID().uuidString).fbt").path
+
+  /// A tracer that is behind does not take its own lateness for a fibril's.
+  @Test(arguments: ["hog>3ms", "hog>3500us"]) func aLateTracerSeesNoHog(condition: String) throws {
+    let trigger = try #require(TriggerArgument(argument: condition)).trigger
+    let capacity = try #require(KeepArgument(argument: "1s")).capacity
+    var output = FlightOutput(
+      capacity: capacity, triggers: [trigger], file: try OutputFile(path: path, option: "-o"), path: path,
+      options: FBTWriter.Options())
+    let millisecond: UInt64 = 1_000_000
+    let base = ClockPair.now().nanoseconds - 1000 * millisecond
+    try output.begin(RecordedProcess(index: 0, processID: 1, command: "p", clock: .monotonic, begin: base))
+    let start = fibril_record(
+      time: base + 2 * millisecond, fibril: 1, arg: 7, kind: UInt16(FIBRIL_RECORD_TASK_START.rawValue), number16: 0,
+      arg32: 0)
+    try unsafe output.take(records: [start].span.bytes, of: 1, from: 0, of: 0)
+    try output.mark(base + 3 * millisecond)
+    #expect(try output.review(at: ClockPair.now().nanoseconds) == nil)
+    try output.mark(base + 6 * millisecond)
+    var found: String?
+    // It does not look all the time.
+    for _ in 0..<10_000 where found == nil {
+      found = try output.review(at: ClockPair.now().nanoseconds)
+      usleep(1000)
+    }
+    #expect(found == "\(condition) came true: fibril 1 of task 1, 4000 us so far")
+  }
+
+  @Test(arguments: [(999, "999 ns"), (12_345, "12 us"), (12_345_678, "12 ms"), (73_000_000_000, "73 s")])
+  func durationsForPeople(nanoseconds: UInt64, text: String) { #expect(rough(nanoseconds: nanoseconds) == text) }
+}
