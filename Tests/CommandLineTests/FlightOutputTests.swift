@@ -35,6 +35,32 @@ import TraceEvents
     #expect(found == "\(condition) came true: fibril 1 of task 1, 4000 us so far")
   }
 
+  /// What happened before somebody asked for a copy is in it, although it had not been told yet.
+  @Test func aCopyHoldsWhatHappenedBeforeItWasAskedFor() throws {
+    let capacity = try #require(KeepArgument(argument: "1h")).capacity
+    var output = FlightOutput(
+      capacity: capacity, triggers: [], file: try OutputFile(path: path, option: "-o"), path: path,
+      options: FBTWriter.Options())
+    let second = "\(path.dropLast(4)).2.fbt"
+    defer { for path in [path, second] { try? FileManager.default.removeItem(atPath: path) } }
+    let base = ClockPair.now().nanoseconds
+    try output.begin(RecordedProcess(index: 0, processID: 1, command: "p", clock: .monotonic, begin: base))
+    output.save()
+    try output.mark(base)
+    #expect(try output.review(at: ClockPair.now().nanoseconds) == nil)
+    let start = fibril_record(
+      time: base, fibril: 1, arg: 7, kind: UInt16(FIBRIL_RECORD_TASK_START.rawValue), number16: 0, arg32: 0)
+    try unsafe output.take(records: [start].span.bytes, of: 1, from: 0, of: 0)
+    let end = ClockPair.now().nanoseconds
+    try output.mark(end)
+    #expect(try output.review(at: end) == nil)
+    try output.finish(at: end)
+    for path in [path, second] {
+      let run = try Run("fibril", ["export", path, "-o", "-", "--format", "csv"])
+      #expect(run.output.contains(",task_start,"), "\(run.errors)")
+    }
+  }
+
   @Test(arguments: [(999, "999 ns"), (12_345, "12 us"), (12_345_678, "12 ms"), (73_000_000_000, "73 s")])
   func durationsForPeople(nanoseconds: UInt64, text: String) { #expect(rough(nanoseconds: nanoseconds) == text) }
 }

@@ -16,6 +16,10 @@ struct FlightOutput: TraceOutput {
   /// Copies that have been asked for, the first of them under way.
   private var copies: [Copy] = []
   private var savedCopies = 0
+  /// When copies were asked for that have not been made, CLOCK_MONOTONIC in ns.
+  private var asked: [UInt64] = []
+  /// A tracer that is behind all the time may never have told everything.
+  private static let longestDelay: UInt64 = 1_000_000_000
   /// Up to here everything has been told: what a fibril does later may have come to an end that has not.
   private var told: UInt64 = 0
   /// When all that fibrils do at present is looked at again.
@@ -40,6 +44,7 @@ struct FlightOutput: TraceOutput {
   var numbers: TraceNumbers { TraceNumbers(recorder.totals, lostByTask: recorder.lostByTask) }
 
   mutating func review(at time: UInt64) throws -> String? {
+    try makeCopies(at: time)
     try advanceCopies()
     guard watch != nil, time >= nextLook else { return describeMatch() }
     watch!.showOpenSlices(at: told)
@@ -58,10 +63,16 @@ struct FlightOutput: TraceOutput {
       """
   }
 
-  /// A copy of what is held now is written while the trace goes on, so that no record is lost over it.
-  mutating func save() throws {
-    let copyFile = try nextFile()
-    copies.append(Copy(content: try recorder.copy(), file: copyFile))
+  /// Made once everything up to now has been told: what made somebody ask has only just happened.
+  mutating func save() { asked.append(ClockPair.now().nanoseconds) }
+
+  /// A copy is written while the trace goes on, so that no record is lost over it.
+  private mutating func makeCopies(at time: UInt64) throws {
+    while let first = asked.first, told >= first || time >= first + Self.longestDelay {
+      asked.removeFirst()
+      let copyFile = try nextFile()
+      copies.append(Copy(content: try recorder.copy(), file: copyFile))
+    }
   }
 
   private mutating func advanceCopies() throws {
@@ -74,6 +85,7 @@ struct FlightOutput: TraceOutput {
 
   /// The copies before it are ended first.
   mutating func finish(at time: UInt64) throws {
+    try makeCopies(at: .max)
     while !copies.isEmpty { try advanceCopies() }
     try recorder.mark(time)
     var copy = try recorder.copy()
