@@ -11,6 +11,8 @@ struct TaskState {
   /// The fibril that runs; 0: the task sleeps; nil: not known, as after a loss.
   private(set) var running: UInt64?
   private var fibrils: [UInt64: FibrilState] = [:]
+  /// The snapshot's next number: it may show more than the records that have come.
+  private var shownBelow: UInt64 = 0
   /// How many stretches of records were lost. A fibril that has been through fewer is in an unknown state.
   private var losses: UInt32 = 0
 
@@ -41,6 +43,7 @@ struct TaskState {
     threadID = snapshot.threadID
     root = snapshot.root
     running = snapshot.running
+    shownBelow = snapshot.nextNumber
   }
 
   /// Takes in a fibril that was there already.
@@ -151,7 +154,8 @@ struct TaskState {
   func snapshot(nextNumber: UInt64) -> TaskSnapshot {
     TaskSnapshot(
       task: task, threadID: threadID, running: running ?? Self.unknown, root: root,
-      runnable: UInt64(fibrils.values.count { $0.state == .runnable }), nextNumber: nextNumber, counts: EventCounts())
+      runnable: UInt64(fibrils.values.count { $0.state == .runnable }), nextNumber: max(nextNumber, shownBelow),
+      counts: EventCounts())
   }
 
   /// Its fibrils in a snapshot, in order of their ids.

@@ -64,4 +64,11 @@ extension ModelTests {
     #expect(shown[2].state == .blocked && shown[2].reason == .sleep && shown[2].object == 9)
     #expect(state.running == nil)
   }
+
+  /// What the table showed counts from its own number on, although no record has come.
+  @Test func anIdleTaskKeepsTheTablesNumber() {
+    let state = TaskState(
+      TaskSnapshot(task: 1, threadID: 7, running: 0, root: 1, runnable: 0, nextNumber: 90, counts: EventCounts()))
+    #expect(state.snapshot(nextNumber: 0).nextNumber == 90 && state.snapshot(nextNumber: 91).nextNumber == 91)
+  }
 }
