@@ -121,9 +121,8 @@ static __always_inline void *place(__u64 task, __u32 records, __u32 reserved_rec
 
 	if (!number)
 		return NULL;
-	/* Only the task's own thread is here: nobody else writes this value. */
-	first = *number;
-	*number = first + records;
+	/* Several threads may say that they are the same task, as those do that are none: 0. */
+	first = __sync_fetch_and_add(number, records);
 	head = bpf_ringbuf_reserve(
 		&ring, sizeof(*head) + reserved_records * sizeof(struct fibril_record) + name_bytes, 0);
 	if (!head)

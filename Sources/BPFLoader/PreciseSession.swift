@@ -16,6 +16,8 @@ public final class PreciseSession {
   /// When it had detached, CLOCK_MONOTONIC in ns: no event is younger.
   public private(set) var end: UInt64 = 0
   private var received: UInt64 = 0
+  /// Of each task: behind the last number that was told.
+  private var told: [UInt64: UInt64] = [:]
   private var stacks = 0
 
   /// The kernel's part, complete.
@@ -146,8 +148,9 @@ public final class PreciseSession {
     let ends = counts.next.filter { $0.of.process == reader.process ?? $0.of.process }
     var made: UInt64 = 0
     for (of, number) in ends.sorted(by: { $0.of.task < $1.of.task }) {
-      try sink.end(task: of.task, at: number, of: Self.index)
-      made += number
+      let end = max(number, told[of.task] ?? 0)
+      try sink.end(task: of.task, at: end, of: Self.index)
+      made += end
     }
     try sink.end(Self.index, ending, at: end)
     try sink.mark(end)
@@ -171,6 +174,9 @@ public final class PreciseSession {
   private func deliverRecords(to sink: inout some RecordingSink) throws {
     let bytes = reader.bytes
     for run in reader.runs {
+      // Several threads that say they are the same task may overtake each other: what comes late is lost.
+      guard run.first >= told[run.task] ?? 0 else { continue }
+      told[run.task] = run.end
       // Bytes are as good as records: the sink takes anything.
       let records = unsafe bytes.span.bytes.extracting(run.bytes)
       try sink.take(records: records, of: run.task, from: run.first, of: Self.index)
