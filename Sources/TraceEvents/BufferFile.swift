@@ -137,8 +137,7 @@ internal import Glibc
       next += UInt64(slots)
     }
     guard let after = header(at: index), after.task == before.task else { return nil }
-    return BufferedRecords(
-      before: before, headAfter: after.head, first: first, bytes: bytes, isQuiet: isQuiet)
+    return BufferedRecords(before: before, after: after, first: first, bytes: bytes, isQuiet: isQuiet)
   }
 
   /// The names from `index` on that there are by now; nil if the process keeps none here.

@@ -15,13 +15,16 @@ public struct BufferedRecords: Sendable {
 
   /// Judges a copy of the records numbered from `first` up to `before.head`.
   ///
-  /// A slot is whole if its number is above `headAfter - slots`: the owner may have been writing the
-  /// one that follows the last it had announced. A record that bears another number, which a
+  /// A slot is whole if its number is above `after.head - slots`: the owner may have been writing the
+  /// one that follows the last it had announced, but not over a record that it has yet to hand over. A record that bears another number, which a
   /// sound owner leaves nowhere in that range, and all in front of it do not count.
-  init(before: BufferHeader, headAfter: UInt64, first: UInt64, bytes: [UInt8], isQuiet: Bool) {
+  init(before: BufferHeader, after: BufferHeader, first: UInt64, bytes: [UInt8], isQuiet: Bool) {
     let slots = UInt64(before.slots)
     var whole = first
-    if headAfter >= slots { whole = max(whole, headAfter - slots + (isQuiet ? 0 : 1)) }
+    if after.head >= slots {
+      let next = after.head - slots
+      whole = max(whole, isQuiet || next == after.flushed ? next : next + 1)
+    }
     whole = min(whole, before.head)
     let size = RecordDecoder.recordBytes
     for number in whole..<before.head {

@@ -170,7 +170,8 @@ private final class Opened {
     if let torn { bytes[Int(torn - range.lowerBound) * 32 + 26] ^= 0xff }
     return BufferedRecords(
       before: BufferHeader(task: 1, slots: 1024, head: range.upperBound, flushed: flushed, clock: .monotonic),
-      headAfter: headAfter, first: range.lowerBound, bytes: bytes, isQuiet: isQuiet)
+      after: BufferHeader(task: 1, slots: 1024, head: headAfter, flushed: flushed, clock: .monotonic),
+      first: range.lowerBound, bytes: bytes, isQuiet: isQuiet)
   }
 
   @Test func whatTheOwnerMayHaveOverwrittenDoesNotCount() {
@@ -179,6 +180,10 @@ private final class Opened {
     #expect(copy(1000..<2024, headAfter: 9000).first == 2024)
     #expect(copy(1000..<2024, headAfter: 2024, isQuiet: true).first == 1000)
     #expect(copy(0..<10, headAfter: 10).first == 0)
+    // What has not been handed over is not written over.
+    #expect(copy(1000..<2024, headAfter: 2024, flushed: 1000).first == 1000)
+    #expect(copy(1000..<2024, headAfter: 2024, flushed: 1001).first == 1001)
+    #expect(copy(1000..<2024, headAfter: 2024, flushed: 2024).first == 1001)
   }
 
   @Test func aTornRecordAndAllInFrontOfItDoNotCount() {

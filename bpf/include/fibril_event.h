@@ -115,7 +115,8 @@ FIBRIL_OFFSET(fibril_record, arg32, 28);
  * One task's buffer. Record number n lies in slot n % slots. Only the owner writes.
  *
  * Reading from outside: copy the header, the slots, the header again, in this order. Record n is
- * whole if second.head - slots < n < first.head (and n >= 0) and its number16 matches. `task` and
+ * whole if second.head - slots < n < first.head (and n >= 0) and its number16 matches, and so is
+ * n = second.head - slots if that is second.flushed: it has yet to be handed over. `task` and
  * `ident` must be the same in both headers: a buffer whose task stopped serves a later one, which
  * counts from 0 again.
  */

@@ -24,6 +24,8 @@ static void fibril_flush_at(struct fibril_buffer *buffer, uint64_t time)
 		fibril_probe_batch(buffer->task, fibril_slot(buffer, first),
 				   (head - first) * sizeof(struct fibril_record), first);
 	buffer->flushed = head;
+	/* Whoever finds a slot written over finds this too. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	buffer->flush_time = time;
 }
 
