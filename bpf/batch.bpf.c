@@ -62,7 +62,8 @@ static __always_inline int on_batch(__u64 task, const void *records, __u64 bytes
 	};
 	int error = -E2BIG;
 
-	if (!taken_in(entry.image.tgid) || bytes < RECORD)
+	/* Task 0 is whoever is none. */
+	if (!task || !taken_in(entry.image.tgid) || bytes < RECORD)
 		return 0;
 	if (bytes <= FIBRIL_BATCH_MAX_BYTES && bytes % RECORD == 0) {
 		error = place(&entry, records);
@@ -88,7 +89,7 @@ static __always_inline int on_task_start(__u64 task, __u64 address)
 	struct fibril_known_process *process = taken_in(entry.image.tgid);
 	struct fibril_buffer buffer;
 
-	if (!process)
+	if (!process || !task)
 		return 0;
 	/* Nobody else changes what is there of a thread that runs. */
 	old = bpf_map_lookup_elem(&threads, &id);

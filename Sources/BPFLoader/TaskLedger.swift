@@ -6,6 +6,8 @@ struct TaskLedger {
   private(set) var expected: UInt64
   /// Records from here on are ours; those in front of it, if they do not come, went to somebody else.
   private var latestStart: UInt64
+  /// What follows is younger than the trace.
+  var isOver = false
   /// Its beginning has been told.
   private(set) var hasBegun = false
 
@@ -22,7 +24,7 @@ struct TaskLedger {
 
   /// What of some records is new: from which number on, and where the task begins if that is to be told now.
   mutating func accept(_ numbers: Range<UInt64>) -> (start: UInt64, begin: UInt64?)? {
-    guard numbers.upperBound > expected else { return nil }
+    guard numbers.upperBound > expected, !isOver else { return nil }
     let start = max(numbers.lowerBound, expected)
     let begin = begin(before: start)
     expected = numbers.upperBound

@@ -15,12 +15,10 @@ extension TraceSession {
     guard image.isTraced || image.mustAppear else { return }
     findBuffers(of: image, now: true)
     let isOver = ending != .traceEnded
-    for (index, header) in image.buffersInOrder() {
-      let expected = image.expected(header.task)
-      let rest = image.records(at: index, from: expected, isQuiet: true)
-      // While it goes on: what is missing in front of the rest was made when nobody listened any more.
-      if let rest, isOver || rest.first == expected { try tell(rest, of: image, isLast: true, &sink) }
-      if isOver { try end(header.task, of: image, at: header.head, &sink) }
+    for (index, header) in image.buffersInOrder() where isOver {
+      let rest = image.records(at: index, from: image.expected(header.task), isQuiet: true)
+      if let rest { try tell(rest, of: image, isLast: true, &sink) }
+      try end(header.task, of: image, at: header.head, &sink)
     }
     let unplaced = image.id.map { id in attachment!.object.unplacedTasks().filter { $0.image == id }.map(\.task) } ?? []
     for task in Set(image.tasks.keys).union(unplaced).sorted() {

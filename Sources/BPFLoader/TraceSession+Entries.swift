@@ -18,6 +18,8 @@ extension TraceSession {
 
   private func take(_ header: fibril_ring_entry, _ records: RawSpan, _ sink: inout some RecordingSink) throws {
     let id = ImageID(header.image)
+    // Records are looked at one by one; the time of an entry without records is its own.
+    if let lastPair, header.time > lastPair.nanoseconds { return }
     switch fibril_ring_kind(header.kind) {
     case FIBRIL_RING_RECORDS:
       guard let image = try image(id, &sink) else { return }

@@ -21,6 +21,17 @@ extension TraceSession {
     if ticks > lastTicks { try addClockPair(&sink) }
   }
 
+  /// How many records there are in front of the first that is younger than the trace.
+  private func countInTime(_ records: RawSpan, _ image: TracedImage, _ last: ClockPair) -> UInt64 {
+    let end = (image.clock ?? Self.machineClock) == .monotonic ? last.nanoseconds : last.ticks
+    let size = RecordDecoder.recordBytes
+    // `time` comes first in a record.
+    let younger = (0..<records.byteCount / size).first { position in
+      unsafe records.unsafeLoadUnaligned(fromByteOffset: position * size, as: UInt64.self) > end
+    }
+    return UInt64(younger ?? records.byteCount / size)
+  }
+
   func findBuffers(of image: TracedImage, now: Bool = false) {
     guard image.ident == nil, image.findBuffers(now: now) else { return }
     attachment?.object.noteFile(of: image.processID)
@@ -83,7 +94,10 @@ extension TraceSession {
     _ records: RawSpan, of image: TracedImage, task: UInt64, from first: UInt64, _ sink: inout some RecordingSink
   ) throws {
     let size = UInt64(RecordDecoder.recordBytes)
-    let (end, overflows) = first.addingReportingOverflow(UInt64(records.byteCount) / size)
+    let count = UInt64(records.byteCount) / size
+    let inTime = lastPair.map { countInTime(records, image, $0) } ?? count
+    let (end, overflows) = first.addingReportingOverflow(inTime)
+    defer { if inTime < count { _ = image.withTask(task) { $0.isOver = true } } }
     guard !overflows, first < end else { return }
     try introduce(image, &sink)
     guard let number = image.number, let (start, begin) = image.withTask(task, { $0.accept(first..<end) }) ?? nil else {

@@ -81,7 +81,11 @@ public final class TraceSession {
   /// Entries that found no place, when the processes were last looked at because of them.
   var unposted: UInt64 = 0
   var totals = Totals()
-  /// What lay unflushed in the buffers when the trace was ended.
+  /// When the trace was ended; nil while it goes on.
+  var lastPair: ClockPair?
+  /// Who had ended by then.
+  var lastEnded: Set<Int32> = []
+  /// What lay unflushed in the buffers then.
   var lastCopies: [(image: TracedImage, copy: BufferedRecords)] = []
   /// When the probes were attached; nil once the sink knows.
   var firstPair: ClockPair?
@@ -92,7 +96,7 @@ public final class TraceSession {
 
   /// When it had attached, CLOCK_MONOTONIC in ns: the recordings of processes that ran already begin here.
   public internal(set) var start: UInt64 = 0
-  /// When it had detached: no record is younger.
+  /// When it began to detach: whatever was recorded by then is told or counted as lost, and nothing younger is told.
   public private(set) var end: UInt64 = 0
 
   /// Prepares a trace; no process is touched.
@@ -170,10 +174,14 @@ public final class TraceSession {
     guard attachment?.isAttached == true else { return }
     round = nil
     for image in images.values where image.isTraced { findBuffers(of: image, now: true) }
-    // While the kernel removes the probes, which takes tens of milliseconds, batches go to nobody.
+    lastEnded = Set(livingProcesses.filter { ProcessFolder(processID: $0) == nil })
+    // While the kernel removes the probes, which takes tens of milliseconds, batches go to nobody. What was made
+    // before lies in the ring or in these copies.
+    let pair = ClockPair.now()
+    lastPair = pair
+    end = pair.nanoseconds
     lastCopies = copies()
     attachment?.detach()
-    end = ClockPair.now().nanoseconds
   }
 
   /// Detaches, and tells all that is left and the loss that only shows now. Throws what the sink throws.
@@ -188,8 +196,8 @@ public final class TraceSession {
     for process in livingProcesses {
       guard let image = images[process] else { continue }
       // Its end may not have been told of: then it is one all the same.
-      let hasEnded = ProcessFolder(processID: process) == nil
-      try close(image, hasEnded ? .exited(status: nil) : .traceEnded, at: end, missing: nil, &sink)
+      let ending = lastEnded.contains(process) ? ProcessEnding.exited(status: nil) : .traceEnded
+      try close(image, ending, at: end, missing: nil, &sink)
     }
     images = [:]
     try sink.mark(end)

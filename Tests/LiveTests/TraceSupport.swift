@@ -19,6 +19,21 @@ extension Subject {
     throw Lateness()
   }
 
+  /// Stops it: what is done while it is held happens to all its threads before their next instruction.
+  func hold() throws {
+    kill(id, SIGSTOP)
+    let deadline = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < deadline {
+      let threads = directoryEntries("/proc/\(id)/task", limit: 4096)
+      let states = threads.map { contentsOfProcFile("/proc/\(id)/task/\($0)/stat", limit: 4096) ?? "" }
+      if states.allSatisfy({ $0[($0.lastIndex(of: ")") ?? $0.startIndex)...].hasPrefix(") T") }) { return }
+      usleep(1000)
+    }
+    throw Lateness()
+  }
+
+  func goOn() { kill(id, SIGCONT) }
+
   /// What the listeners' counts of the sites are, in the order of the sites, in the process's memory.
   func semaphores(for use: ProbedFile.Use) throws -> [UInt16] {
     let folder = try #require(ProcessFolder(processID: id))
