@@ -67,20 +67,22 @@ import Testing
   @Test func allProcesses() throws {
     let programs = try (OwnProgram(workload), OwnProgram(workload))
     let first = try waiting(programs.0.path)
-    let later = [first.id]
-    let options = TraceSession.Options()
-    try first.waitUntilTraceable()
-    var limited = options
     let folders = [programs.0.path, programs.1.path]
-    limited.isMeant = { process in
-      later.contains(process) || folders.contains(targetOfProcLink("/proc/\(process)/exe") ?? "")
+    try first.waitUntilTraceable()
+    var options = TraceSession.Options()
+    // One that has ended when it is looked at has no file any more.
+    let meant = ProcessIDs()
+    meant.ids = [first.id]
+    options.isMeant = { process in
+      meant.ids.contains(process) || folders.contains(targetOfProcLink("/proc/\(process)/exe") ?? "")
     }
-    let session = TraceSession(scope: .all, options: limited)
+    let session = TraceSession(scope: .all, options: options)
     try session.attach()
     let second = try waiting(programs.1.path)
     // The same file again: it is traced from its first instruction.
     let third = try Subject(programs.0.path, arguments)
     let subjects = [first, second, third]
+    meant.ids = subjects.map(\.id)
     var trace = RecordedTrace()
     trace.mayLackNames = true
     try session.collect(into: &trace) { trace in
@@ -165,4 +167,9 @@ import Testing
     }
     throw Subject.Lateness()
   }
+}
+
+/// Who is meant, as it is known by now.
+private final class ProcessIDs {
+  var ids: [Int32] = []
 }
