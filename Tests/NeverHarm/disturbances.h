@@ -14,7 +14,10 @@ void disturbances_reach_this_thread(void);
 /* Begins to disturb these threads. */
 void disturb(const pthread_t *threads, int count);
 
-/* Ends it, and says how many there were; or becomes the same program again, once, if that was asked for. */
-uint64_t disturbances_end(char **arguments);
+/* Ends it, and says how many there were. */
+uint64_t disturbances_end(void);
+
+/* Becomes the same program again, once, if that was asked for. */
+void become_another_program(char **arguments);
 
 #endif

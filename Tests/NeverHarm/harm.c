@@ -153,10 +153,12 @@ int main(int count, char **arguments)
 	disturb(threads, WORKERS);
 	while (read(0, &byte, 1) > 0 || errno == EINTR)
 		errno = 0;
+	/* A thread that has been joined takes no signal. */
+	uint64_t disturbances = disturbances_end(), checksum = 0;
 	is_over = true;
 	for (int i = 0; i < WORKERS; i++)
 		pthread_join(threads[i], NULL);
-	uint64_t disturbances = disturbances_end(arguments), checksum = 0;
+	become_another_program(arguments);
 	struct strand_counts all = {0, 0, 0, 0, 0, 0, 0};
 	for (int i = 0; i < WORKERS; i++) {
 		all.submits += counts[i].submits, all.blocks += counts[i].blocks, all.wakes += counts[i].wakes;
