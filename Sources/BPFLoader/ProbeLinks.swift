@@ -32,7 +32,7 @@ internal import Glibc
       let link = unsafe tracer_link_uprobe_multi(
         bpf_program__fd(program), file.path, offsets, semaphores, cookies, UInt32(offsets.count),
         UInt32(bitPattern: process ?? 0))
-      guard link >= 0 else { throw BPFError(action, errno: errno) }
+      guard link >= 0 else { throw BPFError(action, errno: errno, detail: file.path) }
       descriptors.append(link)
       return
     }

@@ -76,8 +76,15 @@ public struct ProbedFile: Equatable, Sendable {
     var seen: Set<Substring> = []
     var files: [ProbedFile] = []
     var unsound: ELFError?
+    var refused = false
     for mapping in maps.split(separator: "\n").compactMap({ ExecutableMapping($0) }) {
-      guard seen.insert(mapping.file).inserted, let path = mapping.openablePath(in: process) else { continue }
+      guard seen.insert(mapping.file).inserted else { continue }
+      errno = 0
+      guard let path = mapping.openablePath(in: process) else {
+        // CAP_PERFMON alone reads the mappings of a process whose files it may not open.
+        refused = refused || errno == EACCES || errno == EPERM
+        continue
+      }
       let sites = seenFiles.sites(of: mapping) {
         do throws(ELFError) {
           return try Self.sites(path, use)
@@ -90,6 +97,7 @@ public struct ProbedFile: Equatable, Sendable {
       if !sites.isEmpty { try files.append(ProbedFile(path: path, sites: sites, action)) }
     }
     if files.isEmpty, let unsound { throw BPFError(action, cause: "\(unsound)") }
+    if files.isEmpty, refused { throw BPFError(action, errno: EACCES) }
     guard !files.isEmpty else { throw noProbes(action) }
     return files
   }
