@@ -168,7 +168,8 @@ import TraceEvents
     #expect(tracer.process.terminationStatus == 0)
     #expect(tracer.errors.contains("\(condition) came true: fibril "), "\(tracer.errors)")
     let recording = try Recording(folder.file("t.fbt"))
-    #expect(recording.ending == .complete && !recording.rows.isEmpty)
+    // It may come true before the first event: of a process that was stopped, the table alone is told.
+    #expect(recording.ending == .complete && recording.totals?.tasks == 1)
   }
 }
 
