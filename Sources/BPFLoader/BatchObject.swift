@@ -59,19 +59,8 @@ enum SchedulerEvent: String, CaseIterable {
 
   /// Opens the object; the kernel knows nothing of it yet.
   init(_ way: AttachWay, _ use: Use, action: String) throws(BPFError) {
-    Messages.collect()
-    let bytes = BPFObject.batch.decoded()
-    let opened = unsafe bytes.withUnsafeBytes { bytes in
-      unsafe BPFObject.batch.name.withCString { name in
-        var options = unsafe bpf_object_open_opts()
-        unsafe options.sz = MemoryLayout<bpf_object_open_opts>.size
-        unsafe options.object_name = name
-        return unsafe bpf_object__open_mem(bytes.baseAddress, bytes.count, &options)
-      }
-    }
-    guard let object = unsafe opened else { throw BPFError(action, errno: errno, detail: Messages.last) }
     self.way = way
-    unsafe self.object = object
+    unsafe object = unsafe try BPFObject.batch.open(action: action)
     events = SchedulerEvent.allCases.filter { event in
       let isMeant = use.usesSchedulerEvents && (event != .fork || use.follow || use.everybody)
       return unsafe isMeant && libbpf_find_vmlinux_btf_id(event.rawValue, BPF_TRACE_RAW_TP) > 0

@@ -22,19 +22,8 @@ internal import TraceEvents
 
   /// Opens the object; the kernel knows nothing of it yet.
   init(way: Way, action: String) throws(BPFError) {
-    Messages.collect()
-    let bytes = BPFObject.precise.decoded()
-    let opened = unsafe bytes.withUnsafeBytes { bytes in
-      unsafe BPFObject.precise.name.withCString { name in
-        var options = unsafe bpf_object_open_opts()
-        unsafe options.sz = MemoryLayout<bpf_object_open_opts>.size
-        unsafe options.object_name = name
-        return unsafe bpf_object__open_mem(bytes.baseAddress, bytes.count, &options)
-      }
-    }
-    guard let object = unsafe opened else { throw BPFError(action, errno: errno, detail: Messages.last) }
     self.way = way
-    unsafe self.object = object
+    unsafe object = unsafe try BPFObject.precise.open(action: action)
   }
 
   deinit { unsafe bpf_object__close(object) }
