@@ -65,10 +65,11 @@ let package = Package(
     swift("Replay", ["Exporters", "Timeline", "TraceEvents"]),
     swift("Inspection", ["CFibrilContract", "CSystemCalls", "ELFNotes", "TraceEvents"]),
     swift("Symbols", ["CLibdw"]),
+    swift("Dumping", ["CSystemCalls", "Inspection", "Symbols", "TraceEvents"]),
     command(
       "FibrilCLI",
       [
-        "BPFLoader", "CSystemCalls", "ELFNotes", "Exporters", "FlightRecorder", "Inspection", "Replay", "Symbols",
+        "BPFLoader", "CSystemCalls", "Dumping", "ELFNotes", "Exporters", "FlightRecorder", "Inspection", "Replay",
         "Timeline", "TraceEvents", argumentParser,
       ]),
 
@@ -91,6 +92,7 @@ let package = Package(
     tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),
     tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),
     tests("SymbolsTests", ["CLibdw", "Symbols"]),
+    tests("DumpingTests", ["Dumping", "Inspection", "Symbols", "TraceEvents"], resources: [.copy("Golden")]),
     tests(
       "LiveTests",
       [

@@ -1,5 +1,6 @@
 // What every command says to the user: messages on standard error, and the exit status.
 internal import ArgumentParser
+internal import Dumping
 internal import Glibc
 
 /// The exit statuses of contract D that the argument parser does not know by itself.

@@ -85,13 +85,15 @@ struct EntryReader<Memory: MemoryReader> {
     let entries = (0..<count).map { before.load(fibril_entry.self, from: 0, at: $0 * Int(step)) }
     let stackRanges = entries.map { entry in entry.map { $0.stackRange(wants) } ?? 0..<0 }
     let stacks = memory.read(stackRanges)
-    let texts = memory.read(entries.map { entry in entry.map { $0.textRange(wants) } ?? 0..<0 })
+    let ranges = entries.map { entry in entry.map { $0.pointedRanges(wants) } ?? [] }
+    let pointed = memory.read(pointed: ranges)
     let after = memory.read([range])
     for (index, entry) in entries.enumerated() {
       guard let entry else { return false }
       let sequence = after.load(UInt32.self, from: 0, at: index * Int(step))
       if entry.isWhole(sequence, slot) {
-        let copies = FibrilCopies(stackAddress: stackRanges[index].lowerBound, stack: stacks[index], text: texts[index])
+        let copies = FibrilCopies(
+          stackAddress: stackRanges[index].lowerBound, stack: stacks[index], pointed: pointed[index])
         emit(entry, slot, copies, onFibril)
       } else {
         readAgain(at: address + UInt64(index) * step, slot, onFibril)
@@ -108,9 +110,10 @@ struct EntryReader<Memory: MemoryReader> {
     for _ in 0..<TableLimit.tries {
       guard let entry = memory.read(fibril_entry.self, at: address) else { break }
       let stackRange = entry.stackRange(wants)
-      let copy = memory.read([stackRange, entry.textRange(wants)])
+      let copy = memory.read([stackRange])
+      let pointed = memory.read(pointed: [entry.pointedRanges(wants)])
       if entry.isWhole(memory.read(UInt32.self, at: address), slot) {
-        let copies = FibrilCopies(stackAddress: stackRange.lowerBound, stack: copy[0], text: copy[1])
+        let copies = FibrilCopies(stackAddress: stackRange.lowerBound, stack: copy[0], pointed: pointed[0])
         emit(entry, slot, copies, onFibril)
         return
       }
@@ -143,12 +146,11 @@ extension fibril_entry {
     return stack_pointer..<stack_pointer + min(stack_high - stack_pointer, TableLimit.stackBytes)
   }
 
-  /// Where the text lies that an argument of its call points at; empty if none does.
-  fileprivate func textRange(_ wants: FibrilCopies.Wanted) -> Range<UInt64> {
-    guard id != 0, sequence % 2 == 0, call >= 0, let index = wants.textArgument(UInt32(call)) else { return 0..<0 }
-    let words = [arguments.0, arguments.1, arguments.2, arguments.3, arguments.4, arguments.5]
-    guard words.indices.contains(index), words[index] != 0 else { return 0..<0 }
-    return Range(words[index], bytes: TableLimit.textBytes) ?? 0..<0
+  /// What its call points at.
+  fileprivate func pointedRanges(_ wants: FibrilCopies.Wanted) -> [PointedRange] {
+    guard id != 0, sequence % 2 == 0, call >= 0 else { return [] }
+    return wants.pointed(
+      UInt32(call), [arguments.0, arguments.1, arguments.2, arguments.3, arguments.4, arguments.5])
   }
 
   /// Is this copy whole, given the sequence as it was afterwards? A running fibril's is odd for as

@@ -1,5 +1,4 @@
-// What is copied of a fibril beside its entry, at the same moment: its stack, and a text that its call
-// points at.
+// What is copied of a fibril beside its entry, at the same moment: its stack, and what its call points at.
 
 /// A parked fibril's stack, copied from its saved stack pointer upward.
 public struct StackCopy: Sendable {
@@ -27,30 +26,30 @@ public struct StackCopy: Sendable {
 public struct FibrilCopies: Sendable {
   /// From the saved stack pointer upward; nil if it has none, runs, or could not be read.
   public var stack: StackCopy?
-  /// A text that an argument of its call points at, without the NUL; it may be cut off.
-  public var text: String?
+  /// What arguments of its call point at.
+  public var pointed: [PointedBytes] = []
 
   /// What is to be copied.
   public struct Wanted {
     /// Whether stacks are.
     public var stacks: Bool
-    /// Which argument of a system call, from 0, points at a text worth having.
-    public var textArgument: (UInt32) -> Int?
+    /// What of a call's memory is.
+    public var pointed: PointedRanges
 
     /// Only the entries.
-    public static var nothing: Wanted { Wanted(stacks: false) { _ in nil } }
+    public static var nothing: Wanted { Wanted(stacks: false) { _, _ in [] } }
 
-    /// Stacks, texts, or both.
-    public init(stacks: Bool, textArgument: @escaping (UInt32) -> Int?) {
+    /// Stacks, what calls point at, or both.
+    public init(stacks: Bool, pointed: @escaping PointedRanges) {
       self.stacks = stacks
-      self.textArgument = textArgument
+      self.pointed = pointed
     }
   }
 
   init() {}
 
-  init(stackAddress: UInt64, stack: ArraySlice<UInt8>, text: ArraySlice<UInt8>) {
+  init(stackAddress: UInt64, stack: ArraySlice<UInt8>, pointed: [PointedBytes]) {
     self.stack = stack.isEmpty ? nil : StackCopy(address: stackAddress, bytes: stack)
-    self.text = text.isEmpty ? nil : String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+    self.pointed = pointed
   }
 }

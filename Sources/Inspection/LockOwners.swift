@@ -5,8 +5,8 @@ internal import TraceEvents
 // was true when its fibril blocked.
 
 extension TableReader {
-  /// Puts the present owner into every fibril that waits for a mutex. A lock that cannot be read, or
-  /// that a plain thread holds, has none.
+  /// Puts the present owner, a fibril or a plain thread, into every fibril that waits for a mutex. A lock
+  /// that cannot be read has none.
   func findOwners(_ fibrils: inout [FibrilSnapshot]) {
     let waiting = fibrils.indices.filter { fibrils[$0].reason == .mutex }
     let addresses = Set(waiting.map { fibrils[$0].object }).sorted()
@@ -15,9 +15,13 @@ extension TableReader {
     var owners: [UInt64: UInt64] = [:]
     for (index, address) in addresses.enumerated() {
       guard let lock = copy.load(fibril_lock.self, from: index) else { continue }
-      let owner = lock.owner >> 1
-      owners[address] = owner & UInt64(FIBRIL_OWNER_THREAD) == 0 ? owner : 0
+      owners[address] = lock.owner >> 1
     }
-    for index in waiting { fibrils[index].owner = owners[fibrils[index].object] ?? 0 }
+    for index in waiting {
+      let owner = owners[fibrils[index].object] ?? 0
+      let isThread = owner & UInt64(FIBRIL_OWNER_THREAD) != 0
+      fibrils[index].owner = isThread ? 0 : owner
+      fibrils[index].ownerThread = isThread ? UInt32(truncatingIfNeeded: owner) : 0
+    }
   }
 }

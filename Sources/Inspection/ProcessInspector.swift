@@ -2,8 +2,30 @@
 public import TraceEvents
 internal import Glibc
 
+/// A process whose fibrils can be read: a live one, or what a core file holds of one.
+public protocol InspectedProcess {
+  /// Its id here, not in its own PID namespace.
+  var processID: Int32 { get }
+  /// The process's name as the kernel had it, at most 15 bytes long.
+  var command: String { get }
+  /// Its memory's layout when it was first looked at.
+  var map: MemoryMap { get }
+  /// The files whose code it has mapped.
+  var modules: [Module] { get }
+  /// Copies memory.
+  func copies(of ranges: [Range<UInt64>]) -> MemoryCopy
+  /// Reads all tasks, fibrils and names. For `onFibril` see `TableReader.read`.
+  func read(wants: FibrilCopies.Wanted, onFibril: (FibrilSnapshot, FibrilCopies) -> Void) -> Inspection
+  /// Which fibril each task runs at this moment, by the task's id; 0: none.
+  func running() -> [UInt64: UInt64]
+  /// Looks at one of the process's threads, by its id as the process itself knows it.
+  func capture(threadID: UInt32, pointed: PointedRanges) -> ThreadCapture
+  /// Bytes at the low end of each stack that were never touched; nil where nobody knows.
+  func neverUsed(_ stacks: [Range<UInt64>]) -> [UInt64?]
+}
+
 /// Reads the fibrils of a live process, which is neither stopped nor written to.
-public struct ProcessInspector {
+public struct ProcessInspector: InspectedProcess {
   /// Its id here, not in its own PID namespace.
   public let processID: Int32
   /// The process's name as the kernel has it, at most 15 bytes long.
@@ -62,6 +84,15 @@ public struct ProcessInspector {
 
   /// The names from an index on that there are by now; none once the process is gone.
   public func names(from first: Int) -> [String] { table.names(from: first) }
+
+  /// Copies memory; what cannot be read is left out.
+  public func copies(of ranges: [Range<UInt64>]) -> MemoryCopy { memory.read(ranges) }
+
+  /// Bytes at the low end of each stack that were never touched, in whole pages; nil where nobody knows.
+  public func neverUsed(_ stacks: [Range<UInt64>]) -> [UInt64?] {
+    var use = StackUse(processID: memory.processID)
+    return stacks.map { use.neverUsed($0) }
+  }
 
   /// Which fibril each task runs at this moment, by the task's id; 0: none.
   public func running() -> [UInt64: UInt64] { table.running() }

@@ -22,8 +22,8 @@ enum TableLimit {
   static let tries = 16
   /// What is copied of one stack.
   static let stackBytes: UInt64 = 64 << 10
-  /// What is copied of one text.
-  static let textBytes: UInt64 = 256
+  /// What is copied of the memory that one argument of a call points at.
+  static let pointedBytes: UInt64 = 256
 }
 
 /// A task's slot, and where it lies.

@@ -16,8 +16,8 @@ public struct ThreadCall: Equatable, Sendable {
   public var number: UInt32
   /// All six, whether it takes as many or not.
   public var arguments: [UInt64]
-  /// A text that one of them points at; it may be cut off.
-  public var text: String?
+  /// What they point at.
+  public var pointed: [PointedBytes] = []
 }
 
 /// A running thread as it was seen at one moment.
@@ -35,9 +35,8 @@ extension ProcessInspector {
   /// What is copied of a running thread's stack.
   private static let stackBytes: UInt64 = 64 << 10
 
-  /// Looks at one of the process's threads, by its id as the process itself knows it. `textArgument`
-  /// says which argument of a system call, from 0, points at a text worth having.
-  public func capture(threadID: UInt32, textArgument: (UInt32) -> Int? = { _ in nil }) -> ThreadCapture {
+  /// Looks at one of the process's threads, by its id as the process itself knows it.
+  public func capture(threadID: UInt32, pointed: PointedRanges) -> ThreadCapture {
     guard let thread = outsideID(ofThread: threadID) else { return .unavailable("no such thread") }
     var cause = "it moves between the processor and the kernel too often"
     for _ in 0..<8 {
@@ -50,7 +49,7 @@ extension ProcessInspector {
       case .success(let text) where text.hasPrefix("running"):
         if let capture = sample(thread, &cause) { return capture }
       case .success(let text):
-        if let capture = kernelCapture(thread, text, textArgument) { return capture }
+        if let capture = kernelCapture(thread, text, pointed) { return capture }
       }
     }
     return .unavailable(cause)
@@ -90,7 +89,7 @@ extension ProcessInspector {
 
   /// nil if it went on while its stack was copied.
   private func kernelCapture(
-    _ thread: Int32, _ text: String, _ textArgument: (UInt32) -> Int?
+    _ thread: Int32, _ text: String, _ pointed: PointedRanges
   ) -> ThreadCapture? {
     // "NUMBER ARGUMENT*6 SP PC", or "-1 SP PC" outside of system calls.
     let words = text.split(whereSeparator: \.isWhitespace)
@@ -103,18 +102,16 @@ extension ProcessInspector {
     // The stack ends where its mapping does: nothing behind that is asked for.
     let end = map.mapping(at: stackPointer)?.addresses.upperBound ?? stackPointer
     let range = stackPointer..<min(end, stackPointer + min(Self.stackBytes, UInt64.max - stackPointer))
-    var textRange: Range<UInt64> = 0..<0
-    if number >= 0, let index = textArgument(UInt32(clamping: number)), index < 6 {
-      textRange = Range(numbers[index], bytes: TableLimit.textBytes) ?? 0..<0
-    }
-    let copy = memory.read([range, textRange])
+    let copy = memory.read([range])
+    let arguments = Array(numbers.prefix(6))
+    let pointedBytes =
+      number < 0 ? [] : memory.read(pointed: [pointed(UInt32(clamping: number), arguments)])[0]
     guard case .success(let again) = ProcFile.read("/proc/\(processID)/task/\(thread)/syscall"), again == text else {
       return nil
     }
     let stack = StackCopy(address: stackPointer, bytes: copy[0])
     guard number >= 0 else { return .inKernel(isStopped: isStopped(thread), registers, stack) }
-    let pointed = copy[1].isEmpty ? nil : String(decoding: copy[1].prefix { $0 != 0 }, as: UTF8.self)
-    let call = ThreadCall(number: UInt32(clamping: number), arguments: Array(numbers.prefix(6)), text: pointed)
+    let call = ThreadCall(number: UInt32(clamping: number), arguments: arguments, pointed: pointedBytes)
     return .inCall(call, registers, stack)
   }
 

@@ -82,7 +82,9 @@ public struct FibrilSnapshot: Equatable, Sendable {
   /// Number of the system call it is or is in.
   public var call: UInt32? = nil
   public var arguments: [UInt64] = []
+  /// Who holds the lock it waits for: a fibril, or a thread that runs none; 0: nobody, or unknown.
   public var owner: UInt64 = 0
+  public var ownerThread: UInt32 = 0
   public var deadline: UInt64 = 0
   /// A submitted call: it has no code of its own and, in the kernel, no stack.
   public var isCall = false

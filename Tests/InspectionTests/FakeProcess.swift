@@ -174,9 +174,18 @@ extension FakeProcess {
   func inspect() throws -> (Inspection, [UInt64: StackCopy]) {
     var stacks: [UInt64: StackCopy] = [:]
     let reader = try TableReader(memory: self, rootAddress: root, processID: 4711)
-    let inspection = reader.read(command: "fake", wants: .init(stacks: true) { _ in 1 }) { fibril, copies in
+    let inspection = reader.read(
+      command: "fake",
+      wants: .init(
+        stacks: true,
+        pointed: { _, arguments in
+          [PointedRange(argument: 1, address: arguments[1], bytes: 256)]
+        })
+    ) { fibril, copies in
       if let stack = copies.stack { stacks[fibril.fibril] = stack }
-      if let text = copies.text { texts[fibril.fibril] = text }
+      if let text = copies.pointed.first {
+        texts[fibril.fibril] = String(decoding: text.bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
     }
     return (inspection, stacks)
   }

@@ -1,5 +1,6 @@
 // `fibril doctor`: what this machine allows, and what to do about the rest.
 internal import ArgumentParser
+internal import Dumping
 internal import Glibc
 
 struct Doctor: ParsableCommand {

@@ -1,5 +1,6 @@
 // `fibril dump`: sysrq-t for the fibrils of a process.
 internal import ArgumentParser
+internal import Dumping
 internal import Glibc
 internal import Inspection
 internal import TraceEvents
@@ -41,7 +42,10 @@ struct Dump: ParsableCommand {
     do {
       let dump = ProcessDump(of: try ProcessInspector(processID: pid))
       var text = DumpText(dump)
-      try text.write(to: .standard) { !onlyBlocked || $0.state == .blocked }
+      let output = OutputFile.standard
+      try text.write(where: { !onlyBlocked || $0.state == .blocked }) { (bytes) throws(OutputError) in
+        try output.write(bytes)
+      }
     } catch let error as InspectionError {
       if case .noRights = error { throw Diagnostics.failure(error, status: ExitStatus.machineLacks) }
       throw Diagnostics.failure(error)

@@ -1,5 +1,6 @@
 // `fibril list`: the processes that run fibrils.
 internal import ArgumentParser
+internal import Dumping
 internal import Glibc
 internal import Inspection
 internal import TraceEvents

@@ -1,10 +1,10 @@
 // The dump as text, in the form of the kernel's sysrq-t.
 internal import Inspection
 internal import Symbols
-internal import TraceEvents
+public import TraceEvents
 
 /// Renders one process's dump.
-struct DumpText {
+public struct DumpText {
   private let dump: ProcessDump
   private let snapshot: ProcessSnapshot
   private let traces: BacktraceText
@@ -12,32 +12,33 @@ struct DumpText {
   private let threads: [UInt64: UInt32]
   private var rendered: [ByteText?]
 
-  init(_ dump: ProcessDump) {
+  public init(_ dump: ProcessDump) {
     self.dump = dump
-    snapshot = dump.inspection.snapshot
+    snapshot = dump.process
     traces = BacktraceText(dump.symbolizer)
     threads = Dictionary(snapshot.tasks.map { ($0.task, $0.threadID) }) { first, _ in first }
     rendered = Array(repeating: nil, count: dump.backtraces.count)
     let names = snapshot.names
-    let byID = Dictionary(snapshot.fibrils.map { ($0.fibril, $0.name) }) { first, _ in first }
+    let byID = Dictionary(dump.fibrils.map { ($0.snapshot.fibril, $0.snapshot.name) }) { first, _ in first }
     waits = WaitText(now: snapshot.time) { fibril in
       byID[fibril].flatMap { Int($0) < names.count ? names[Int($0)] : nil } ?? ""
     }
   }
 
-  /// Writes the header and the chosen fibrils, by task and id. Throws `OutputError`.
-  mutating func write(to file: OutputFile, where isChosen: (FibrilSnapshot) -> Bool) throws(OutputError) {
+  /// Hands out the header and the chosen fibrils in pieces.
+  public mutating func write<Failure>(
+    where isChosen: (FibrilSnapshot) -> Bool, to put: ([UInt8]) throws(Failure) -> Void
+  ) throws(Failure) {
     var text = ByteText()
     appendHeader(to: &text)
-    let fibrils = snapshot.fibrils.filter(isChosen).sorted { ($0.task, $0.fibril) < ($1.task, $1.fibril) }
-    for fibril in fibrils {
+    for fibril in dump.fibrils where isChosen(fibril.snapshot) {
       append(fibril, to: &text)
       if text.bytes.count > 1 << 16 {
-        try file.write(text.bytes)
+        try put(text.bytes)
         text.removeAll()
       }
     }
-    try file.write(text.bytes)
+    try put(text.bytes)
   }
 
   private func appendHeader(to text: inout ByteText) {
@@ -46,23 +47,23 @@ struct DumpText {
     text.append("[")
     text.append(decimal: UInt64(snapshot.processID))
     text.append("]: ")
-    appendCount(snapshot.fibrils.count, "fibril", to: &text)
+    appendCount(dump.fibrils.count, "fibril", to: &text)
     text.append(" in ")
     appendCount(snapshot.tasks.count, "task", to: &text)
     var separator: StaticString = " ("
     for (state, word) in Self.states {
-      let count = snapshot.fibrils.count { $0.state == state }
+      let count = dump.fibrils.count { $0.snapshot.state == state }
       guard count > 0 else { continue }
       text.append(separator)
       text.append(decimal: UInt64(count))
       text.append(word)
       separator = ", "
     }
-    if snapshot.fibrils.isEmpty { text.append(" (") }
+    if dump.fibrils.isEmpty { text.append(" (") }
     text.append("), ")
     text.append(foreign: snapshot.runtime)
     text.append("\n")
-    let sizes = Dictionary(grouping: snapshot.fibrils, by: \.task).mapValues(\.count)
+    let sizes = Dictionary(grouping: dump.fibrils, by: \.snapshot.task).mapValues(\.count)
     for task in snapshot.tasks.sorted(by: { $0.task < $1.task }) {
       text.append("task:")
       text.append(decimal: task.task)
@@ -83,7 +84,7 @@ struct DumpText {
         text.append("\n")
       }
     }
-    for problem in dump.inspection.problems {
+    for problem in dump.problems {
       text.append("(")
       text.append(own: problem)
       text.append(")\n")
@@ -108,7 +109,8 @@ struct DumpText {
 
   // MARK: One fibril
 
-  private mutating func append(_ fibril: FibrilSnapshot, to text: inout ByteText) {
+  private mutating func append(_ dumped: DumpedFibril, to text: inout ByteText) {
+    let fibril = dumped.snapshot
     let start = text.bytes.count
     text.append("fibril:")
     text.append(foreign: name(of: fibril))
@@ -116,7 +118,7 @@ struct DumpText {
     text.append("state:")
     text.append(letter(of: fibril.state))
     appendField(" stack:", 16, to: &text) { text in
-      if let free = dump.neverUsed[fibril.fibril] { text.append(decimal: free) } else { text.append("-") }
+      if let free = dumped.neverUsed { text.append(decimal: free) } else { text.append("-") }
     }
     appendField("id:", 9, to: &text) { $0.append(decimal: fibril.fibril) }
     appendField("task:", 16, to: &text) { text in
@@ -131,9 +133,9 @@ struct DumpText {
       text.append(seconds: snapshot.time > fibril.since ? snapshot.time - fibril.since : 0)
     }
     text.append(" ")
-    appendDoing(fibril, to: &text)
+    appendDoing(dumped, to: &text)
     text.append("\n")
-    appendStack(fibril, to: &text)
+    appendStack(dumped, to: &text)
   }
 
   /// The fibril's own name, the call it is, or its first function.
@@ -163,15 +165,16 @@ struct DumpText {
     text.pad(from: start, to: columns)
   }
 
-  private func appendDoing(_ fibril: FibrilSnapshot, to text: inout ByteText) {
+  private func appendDoing(_ dumped: DumpedFibril, to text: inout ByteText) {
+    let fibril = dumped.snapshot
     if fibril.changedWhileRead { text.append("(changed while read) ") }
     switch fibril.state {
     case .running:
       text.append("running fibril")
-      switch dump.stacks[fibril.fibril] {
+      switch dumped.stack {
       case .inCall(let call, _):
         text.append(", but its thread is in the kernel: ")
-        CallArguments.append(call: call.number, call.arguments, path: call.text, to: &text)
+        CallArguments.append(call: call.number, call.arguments, call.pointed, to: &text)
       case .inKernel(isStopped: true, _): text.append(", but its thread is stopped")
       case .inKernel(isStopped: false, _): text.append(", but its thread is in the kernel")
       default: break
@@ -180,9 +183,9 @@ struct DumpText {
     case .blocked where fibril.isCall:
       text.append("pending ")
       CallArguments.append(
-        call: fibril.call ?? 0, fibril.arguments, path: dump.paths[fibril.fibril], to: &text)
+        call: fibril.call ?? 0, fibril.arguments, dumped.pointed, to: &text)
       if fibril.onHelper { text.append(", on a helper thread") }
-    case .blocked: waits.append(fibril, path: dump.paths[fibril.fibril], to: &text)
+    case .blocked: waits.append(fibril, dumped.pointed, to: &text)
     case .dead: text.append("ended, waiting to be joined")
     default:
       text.append("in unknown state ")
@@ -190,9 +193,10 @@ struct DumpText {
     }
   }
 
-  private mutating func appendStack(_ fibril: FibrilSnapshot, to text: inout ByteText) {
+  private mutating func appendStack(_ dumped: DumpedFibril, to text: inout ByteText) {
+    let fibril = dumped.snapshot
     text.append("Call Trace:\n")
-    switch dump.stacks[fibril.fibril] {
+    switch dumped.stack {
     case .parked(let number):
       let trace = rendered[number] ?? traces.text(of: dump.backtraces[number])
       rendered[number] = trace

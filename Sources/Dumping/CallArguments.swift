@@ -1,7 +1,14 @@
 // A system call with its arguments, as a programmer would write it.
+internal import Inspection
 internal import TraceEvents
 
 enum CallArguments {
+  /// What of the memory that a call's arguments point at is worth having.
+  static func pointed(_ call: UInt32, _ arguments: [UInt64]) -> [PointedRange] {
+    guard let index = pathArgument(of: call), arguments.indices.contains(index) else { return [] }
+    return [PointedRange(argument: index, address: arguments[index], bytes: 256)]
+  }
+
   /// Which argument of a call is a path, from 0; nil if none is.
   static func pathArgument(of call: UInt32) -> Int? { paths[call] }
 
@@ -55,7 +62,7 @@ enum CallArguments {
 
   /// `openat(AT_FDCWD, "/usr/share", 0x10000)`: small numbers as numbers, all others in hexadecimal.
   /// Of calls whose number of arguments is not known here, zeros at the end are left out.
-  static func append(call number: UInt32, _ arguments: [UInt64], path: String?, to text: inout ByteText) {
+  static func append(call number: UInt32, _ arguments: [UInt64], _ pointed: [PointedBytes], to text: inout ByteText) {
     if let name = SystemCallNames.name(of: number) {
       text.append(own: name)
     } else {
@@ -63,7 +70,10 @@ enum CallArguments {
       text.append(decimal: UInt64(number))
     }
     text.append("(")
-    let pathArgument = path == nil ? nil : pathArgument(of: number)
+    let pathArgument = pathArgument(of: number)
+    let path = pointed.first { $0.argument == pathArgument }.map {
+      String(decoding: $0.bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
     let given = arguments.prefix(counts[number] ?? arguments.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0)
     for (index, argument) in given.enumerated() {
       if index > 0 { text.append(", ") }

@@ -2,26 +2,26 @@
 // strings would take most of its time.
 
 /// UTF-8 text that grows at its end.
-struct ByteText {
-  private(set) var bytes: [UInt8] = []
+public struct ByteText: Sendable {
+  public private(set) var bytes: [UInt8] = []
 
-  init() {}
-  init(own text: String) { append(own: text) }
-  init(foreign text: String) { append(foreign: text) }
+  public init() {}
+  public init(own text: String) { append(own: text) }
+  public init(foreign text: String) { append(foreign: text) }
 
-  mutating func append(_ text: StaticString) {
+  public mutating func append(_ text: StaticString) {
     // Safe: the bytes of a literal, which are only copied.
     text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
   }
 
-  mutating func append(_ text: ByteText) { bytes += text.bytes }
+  public mutating func append(_ text: ByteText) { bytes += text.bytes }
 
   /// Text that this program made itself.
-  mutating func append(own text: String) { bytes += text.utf8 }
+  public mutating func append(own text: String) { bytes += text.utf8 }
 
   /// Text out of another process: what could move a terminal's cursor or turn text around is
   /// replaced.
-  mutating func append(foreign text: String) {
+  public mutating func append(foreign text: String) {
     for scalar in text.unicodeScalars {
       switch scalar.value {
       case 0..<0x20, 0x7f...0x9f, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: append("\u{fffd}")
@@ -30,7 +30,7 @@ struct ByteText {
     }
   }
 
-  mutating func append(decimal number: UInt64) {
+  public mutating func append(decimal number: UInt64) {
     let start = bytes.count
     var rest = number
     repeat {
@@ -40,7 +40,7 @@ struct ByteText {
     bytes[start...].reverse()
   }
 
-  mutating func append(hexadecimal number: UInt64) {
+  public mutating func append(hexadecimal number: UInt64) {
     append("0x")
     let start = bytes.count
     var rest = number
@@ -53,7 +53,7 @@ struct ByteText {
   }
 
   /// Nanoseconds as seconds with three digits behind the point.
-  mutating func append(seconds nanoseconds: UInt64) {
+  public mutating func append(seconds nanoseconds: UInt64) {
     append(decimal: nanoseconds / 1_000_000_000)
     bytes.append(UInt8(ascii: "."))
     let milliseconds = nanoseconds / 1_000_000 % 1000
@@ -62,7 +62,7 @@ struct ByteText {
   }
 
   /// Foreign text as a JSON string, quotes included.
-  mutating func append(json text: String) {
+  public mutating func append(json text: String) {
     append("\"")
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -75,10 +75,10 @@ struct ByteText {
   }
 
   /// Fills with blanks until `columns` bytes follow `start`, at least one.
-  mutating func pad(from start: Int, to columns: Int) {
+  public mutating func pad(from start: Int, to columns: Int) {
     bytes.append(UInt8(ascii: " "))
     while bytes.count - start < columns { bytes.append(UInt8(ascii: " ")) }
   }
 
-  mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+  public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 }

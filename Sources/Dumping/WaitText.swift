@@ -1,4 +1,5 @@
 // What a fibril waits for, in words.
+internal import Inspection
 internal import TraceEvents
 
 /// Puts reasons to wait into words. Other fibrils are named by id and name.
@@ -8,13 +9,13 @@ struct WaitText {
   /// A fibril's name; empty if it has none.
   let name: (UInt64) -> String
 
-  /// Why a blocked fibril is blocked. `path` is the one its call was given.
-  func append(_ fibril: FibrilSnapshot, path: String?, to text: inout ByteText) {
+  /// Why a blocked fibril is blocked. `pointed` is what its call points at.
+  func append(_ fibril: FibrilSnapshot, _ pointed: [PointedBytes], to text: inout ByteText) {
     switch fibril.reason {
     case .call:
       text.append("blocked in ")
       CallArguments.append(
-        call: UInt32(clamping: fibril.object), fibril.call == nil ? [] : fibril.arguments, path: path, to: &text)
+        call: UInt32(clamping: fibril.object), fibril.call == nil ? [] : fibril.arguments, pointed, to: &text)
     case .sleep:
       text.append("sleeping ")
       text.append(seconds: fibril.object)

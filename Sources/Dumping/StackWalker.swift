@@ -1,77 +1,20 @@
-// Everything a dump says of one process, gathered: its table, the stacks of its parked fibrils, and
-// what its running threads do.
+// Turns the stacks of one process, of parked fibrils and of running threads, into backtraces.
 internal import CSystemCalls
 internal import Inspection
 internal import Symbols
 internal import TraceEvents
 
-/// What was seen of the stack of one fibril.
-enum StackView {
-  case parked(backtrace: Int)
-  case onCPU(Backtrace)
-  /// Its thread is in the kernel for a system call.
-  case inCall(ThreadCall, Backtrace)
-  /// Its thread is in the kernel for something else.
-  case inKernel(isStopped: Bool, Backtrace)
-  /// It runs, and why nothing is to be seen of it.
-  case hidden(String)
-}
-
-/// One process at one moment.
-struct ProcessDump {
-  let inspection: Inspection
-  /// Unlike a fibril's stack, its backtrace is often the same as another's.
-  private(set) var backtraces: [Backtrace] = []
-  private(set) var stacks: [UInt64: StackView] = [:]
-  /// Bytes of each fibril's stack that were never used.
-  private(set) var neverUsed: [UInt64: UInt64] = [:]
-  /// Paths that a fibril's call was given.
-  private(set) var paths: [UInt64: String] = [:]
-  let symbolizer: Symbolizer
-
-  init(of inspector: ProcessInspector) {
-    symbolizer = Symbolizer(modules: inspector.symbolModules())
-    let walker = StackWalker(inspector, symbolizer)
-    var use = StackUse(processID: inspector.memory.processID)
-    var numbers: [Backtrace: Int] = [:]
-    var backtraces: [Backtrace] = []
-    var stacks: [UInt64: StackView] = [:]
-    var neverUsed: [UInt64: UInt64] = [:]
-    var paths: [UInt64: String] = [:]
-    let wanted = FibrilCopies.Wanted(stacks: true, textArgument: CallArguments.pathArgument)
-    inspection = inspector.read(wants: wanted) { fibril, copies in
-      paths[fibril.fibril] = copies.text
-      if !fibril.stack.isEmpty, !fibril.isCall { neverUsed[fibril.fibril] = use.neverUsed(fibril.stack) }
-      guard let stack = copies.stack, let backtrace = walker.walk(parked: stack) else { return }
-      let number = numbers[backtrace] ?? backtraces.count
-      if number == backtraces.count {
-        numbers[backtrace] = number
-        backtraces.append(backtrace)
-      }
-      stacks[fibril.fibril] = .parked(backtrace: number)
-    }
-    let running = Dictionary(grouping: inspection.snapshot.fibrils.filter { $0.state == .running }, by: \.task)
-    for task in inspection.snapshot.tasks {
-      stacks.merge(walker.views(ofRunning: running[task.task] ?? [], on: task)) { _, view in view }
-    }
-    self.backtraces = backtraces
-    self.stacks = stacks
-    self.neverUsed = neverUsed
-    self.paths = paths
-  }
-}
-
 /// Turns stacks of one process into backtraces.
-struct StackWalker {
-  private let inspector: ProcessInspector
+struct StackWalker<Source: InspectedProcess> {
+  private let source: Source
   private let symbolizer: Symbolizer
   private let unwinder = Unwinder()
 
   /// How often a task is looked at until all fibrils that ran when the table was read were seen.
-  private static let tries = 8
+  private static var tries: Int { 8 }
 
-  init(_ inspector: ProcessInspector, _ symbolizer: Symbolizer) {
-    self.inspector = inspector
+  init(_ source: Source, _ symbolizer: Symbolizer) {
+    self.source = source
     self.symbolizer = symbolizer
   }
 
@@ -88,13 +31,13 @@ struct StackWalker {
   func views(ofRunning fibrils: [FibrilSnapshot], on task: TaskSnapshot) -> [UInt64: StackView] {
     var views: [UInt64: StackView] = [:]
     for _ in 0..<Self.tries where views.count < fibrils.count {
-      let before = inspector.running()[task.task]
-      let capture = inspector.capture(threadID: task.threadID, textArgument: CallArguments.pathArgument)
+      let before = source.running()[task.task]
+      let capture = source.capture(threadID: task.threadID, pointed: CallArguments.pointed)
       guard let stackPointer = capture.stackPointer else {
         for fibril in fibrils where views[fibril.fibril] == nil { views[fibril.fibril] = view(of: capture, fibril) }
         break
       }
-      let isSteady = before == inspector.running()[task.task]
+      let isSteady = before == source.running()[task.task]
       let seen = fibrils.first { fibril in
         fibril.stack.isEmpty ? isSteady && before == fibril.fibril : fibril.stack.contains(stackPointer)
       }
@@ -119,7 +62,7 @@ struct StackWalker {
     guard backtrace.end == .outsideStack else { return backtrace }
     // A sample ends at the first page that is not there, such as one inside a large frame that was
     // never used. What lies above is read now, a moment later, so it counts as a guess.
-    let rest = inspector.stack(from: stack.address &+ UInt64(stack.bytes.count), of: fibril)
+    let rest = source.stack(from: stack.address &+ UInt64(stack.bytes.count), of: fibril)
     var longer = walk(thread) { stack.word(at: $0) ?? rest.word(at: $0) }
     for index in longer.frames.indices.dropFirst(backtrace.frames.count) { longer.frames[index].isGuess = true }
     return longer
@@ -131,7 +74,7 @@ struct StackWalker {
     registers.stackPointer = thread.stackPointer
     let search = FramePointerSearch(
       functionStart: { symbolizer.symbol(at: $0)?.address },
-      readCode: { inspector.bytes(at: $0, count: $1) }, readStack: readStack)
+      readCode: { source.bytes(at: $0, count: $1) }, readStack: readStack)
     return unwinder.walk(
       from: registers, isExact: true, rows: symbolizer.row, readStack: readStack,
       guess: thread.values.isEmpty ? search.framePointer : nil)
@@ -148,27 +91,27 @@ extension ThreadCapture {
   }
 }
 
-extension ProcessInspector {
+extension InspectedProcess {
   /// A few bytes of memory; fewer where they cannot be read.
   fileprivate func bytes(at address: UInt64, count: Int) -> [UInt8] {
-    Range(address, bytes: UInt64(count)).map { Array(memory.read([$0])[0]) } ?? []
+    Range(address, bytes: UInt64(count)).map { Array(copies(of: [$0])[0]) } ?? []
   }
 
   /// What lies above an address of a fibril's stack by now, 64 KiB at most.
   fileprivate func stack(from address: UInt64, of fibril: FibrilSnapshot) -> StackCopy {
     let end = fibril.stack.isEmpty ? .max : fibril.stack.upperBound
     let count = address < end ? min(end - address, 64 << 10) : 0
-    let copy = memory.read([Range(address, bytes: count) ?? address..<address])
+    let copy = copies(of: [Range(address, bytes: count) ?? address..<address])
     return StackCopy(address: address, bytes: copy[0])
   }
 
   /// The modules as the symbolizer wants them, the vdso as a copy.
-  fileprivate func symbolModules() -> [SymbolModule] {
+  func symbolModules() -> [SymbolModule] {
     var result = modules.map {
       SymbolModule(name: $0.name, source: .file($0.file), base: $0.base, addresses: $0.addresses)
     }
     if let vdso = map.mappings.first(where: { $0.path == "[vdso]" }) {
-      let bytes = Array(memory.read([vdso.addresses])[0])
+      let bytes = Array(copies(of: [vdso.addresses])[0])
       // Safe: the bytes are only read.
       let descriptor = unsafe fibril_memory_file(bytes, bytes.count)
       if descriptor >= 0 {

@@ -1,0 +1,95 @@
+// Everything a dump says of one process, gathered: its table, the stacks of its parked fibrils, and
+// what its running threads do.
+public import Inspection
+public import Symbols
+public import TraceEvents
+
+/// What was seen of the stack of one fibril.
+public enum StackView: Sendable {
+  /// The number of its backtrace in the dump.
+  case parked(backtrace: Int)
+  case onCPU(Backtrace)
+  /// Its thread is in the kernel for a system call.
+  case inCall(ThreadCall, Backtrace)
+  /// Its thread is in the kernel for something else.
+  case inKernel(isStopped: Bool, Backtrace)
+  /// It runs, and why nothing is to be seen of it.
+  case hidden(String)
+}
+
+/// One fibril or pending call as it was found.
+public struct DumpedFibril: Sendable {
+  public var snapshot: FibrilSnapshot
+  /// nil: it has no stack, or none that could be read.
+  public var stack: StackView?
+  /// Bytes of its stack that were never used; nil: nobody knows.
+  public var neverUsed: UInt64?
+  /// What arguments of its call point at.
+  public var pointed: [PointedBytes] = []
+
+  public init(_ snapshot: FibrilSnapshot) { self.snapshot = snapshot }
+}
+
+/// One process at one moment.
+public struct ProcessDump {
+  /// The process, its tasks and names. Its fibrils are in `fibrils`, and not here.
+  public var process: ProcessSnapshot
+  /// By task and id.
+  public var fibrils: [DumpedFibril]
+  /// Unlike a fibril's stack, its backtrace is often the same as another's.
+  public var backtraces: [Backtrace] = []
+  /// What could not be read of the table itself, a sentence each.
+  public var problems: [String]
+  /// Tells what lies at the addresses of backtraces.
+  public let symbolizer: Symbolizer
+
+  /// Looks at a process now, or into a core file.
+  public init(of source: some InspectedProcess) {
+    symbolizer = Symbolizer(modules: source.symbolModules())
+    let walker = StackWalker(source, symbolizer)
+    var numbers: [Backtrace: Int] = [:]
+    var backtraces: [Backtrace] = []
+    var fibrils: [DumpedFibril] = []
+    let wanted = FibrilCopies.Wanted(stacks: true, pointed: CallArguments.pointed)
+    let inspection = source.read(wants: wanted) { snapshot, copies in
+      var fibril = DumpedFibril(snapshot)
+      fibril.pointed = copies.pointed
+      if let stack = copies.stack, let backtrace = walker.walk(parked: stack) {
+        let number = numbers[backtrace] ?? backtraces.count
+        if number == backtraces.count {
+          numbers[backtrace] = number
+          backtraces.append(backtrace)
+        }
+        fibril.stack = .parked(backtrace: number)
+      }
+      fibrils.append(fibril)
+    }
+    process = inspection.snapshot
+    problems = inspection.problems
+    // The table finds out who owns a lock after it has handed out who waits for it.
+    for (index, snapshot) in process.fibrils.enumerated() { fibrils[index].snapshot = snapshot }
+    process.fibrils = []
+    self.backtraces = backtraces
+    self.fibrils = fibrils
+    addRunning(walker)
+    addNeverUsed(source)
+    self.fibrils.sort { ($0.snapshot.task, $0.snapshot.fibril) < ($1.snapshot.task, $1.snapshot.fibril) }
+  }
+
+  private mutating func addRunning(_ walker: StackWalker<some InspectedProcess>) {
+    let running = Dictionary(
+      grouping: fibrils.indices.filter { fibrils[$0].snapshot.state == .running }, by: { fibrils[$0].snapshot.task })
+    for task in process.tasks {
+      guard let indices = running[task.task] else { continue }
+      let views = walker.views(ofRunning: indices.map { fibrils[$0].snapshot }, on: task)
+      for index in indices { fibrils[index].stack = views[fibrils[index].snapshot.fibril] }
+    }
+  }
+
+  private mutating func addNeverUsed(_ source: some InspectedProcess) {
+    let owners = fibrils.indices.filter { !fibrils[$0].snapshot.stack.isEmpty && !fibrils[$0].snapshot.isCall }
+    for (index, free) in zip(owners, source.neverUsed(owners.map { fibrils[$0].snapshot.stack })) {
+      fibrils[index].neverUsed = free
+    }
+  }
+}
