@@ -39,7 +39,7 @@ internal import Glibc
     case .uprobeMulti:
       guard !sites.isEmpty else { return }
       let link = unsafe tracer_link_uprobe_multi(
-        bpf_program__fd(object.program), file.path, sites.map { UInt($0.site.fileOffset) },
+        bpf_program__fd(object.program), file.openPath, sites.map { UInt($0.site.fileOffset) },
         sites.map { UInt($0.site.semaphoreFileOffset) }, sites.map { UInt64($0.kind.record) }, UInt32(sites.count),
         UInt32(bitPattern: process ?? 0))
       guard link >= 0 else { throw BPFError(action, errno: errno) }
@@ -50,7 +50,7 @@ internal import Glibc
         options.sz = MemoryLayout<bpf_usdt_opts>.size
         options.usdt_cookie = UInt64(kind.record)
         let link = unsafe bpf_program__attach_usdt(
-          object.program, process ?? -1, file.path, ProbedFile.provider, kind.rawValue, &options)
+          object.program, process ?? -1, file.openPath, ProbedFile.provider, kind.rawValue, &options)
         guard let link = unsafe link else { throw BPFError(action, errno: errno, detail: Messages.last) }
         unsafe links.append(link)
       }

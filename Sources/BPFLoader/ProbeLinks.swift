@@ -30,7 +30,7 @@ internal import Glibc
       }
       let program = unsafe object.program(object.way.programs[ProbedFile.batch] ?? "")
       let link = unsafe tracer_link_uprobe_multi(
-        bpf_program__fd(program), file.path, offsets, semaphores, cookies, UInt32(offsets.count),
+        bpf_program__fd(program), file.openPath, offsets, semaphores, cookies, UInt32(offsets.count),
         UInt32(bitPattern: process ?? 0))
       guard link >= 0 else { throw BPFError(action, errno: errno, detail: file.path) }
       descriptors.append(link)
@@ -40,7 +40,7 @@ internal import Glibc
     for (probe, program) in object.way.programs.sorted(by: { $0.key < $1.key })
     where file.sites.contains(where: { $0.name == probe }) {
       let link = unsafe bpf_program__attach_usdt(
-        object.program(program), process ?? -1, file.path, ProbedFile.provider, probe, nil)
+        object.program(program), process ?? -1, file.openPath, ProbedFile.provider, probe, nil)
       guard let link = unsafe link else { throw BPFError(action, errno: errno, detail: Messages.last) }
       unsafe links.append(link)
     }

@@ -3,12 +3,16 @@ public import ELFNotes
 internal import Glibc
 public import TraceEvents
 
-/// A file with sites of probes, under a name by which this process can open it.
-public struct ProbedFile: Equatable, Sendable {
-  /// A name under which this process can open it, not the process's own.
+/// A file with sites of probes, held open: the process that has mapped it may end before it is attached to.
+public struct ProbedFile: Sendable {
+  /// A name under which this process found it, not the process's own.
   public let path: String
+  private let file: OpenedFile
   /// Where the probe fires.
   public let sites: [ProbeSite]
+
+  /// The name to attach by.
+  var openPath: String { "/proc/self/fd/\(file.descriptor)" }
 
   static let provider = "fibril"
   /// The probe that carries records.
@@ -94,7 +98,14 @@ public struct ProbedFile: Equatable, Sendable {
           return []
         }
       }
-      if !sites.isEmpty { try files.append(ProbedFile(path: path, sites: sites, action)) }
+      guard !sites.isEmpty else { continue }
+      do throws(BPFError) {
+        try files.append(ProbedFile(path: path, sites: sites, action))
+      } catch {
+        // Its files go with it.
+        if ProcessFolder(processID: process.processID) == nil { throw BPFError.noSuchProcess(process.processID) }
+        throw error
+      }
     }
     if files.isEmpty, let unsound { throw BPFError(action, cause: "\(unsound)") }
     if files.isEmpty, refused { throw BPFError(action, errno: EACCES) }
@@ -113,9 +124,9 @@ public struct ProbedFile: Equatable, Sendable {
   private init(path: String, sites: [ProbeSite], _ action: String) throws(BPFError) {
     self.path = path
     self.sites = sites
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    file = OpenedFile(path)
+    let descriptor = file.descriptor
     guard descriptor >= 0 else { throw BPFError(action, errno: errno, detail: path) }
-    defer { close(descriptor) }
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else { throw BPFError(action, errno: errno, detail: path) }
     identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
@@ -151,6 +162,15 @@ public struct ProbedFile: Equatable, Sendable {
     private static let callingOrder: [Substring] = ["8@%rdi", "8@%rsi", "8@%rdx", "8@%rcx", "8@%r8", "8@%r9"]
     private static let emptyInstruction: [UInt8] = [0x90]
   #endif
+}
+
+/// A descriptor that is closed with its last user.
+private final class OpenedFile: Sendable {
+  /// Negative if the file could not be opened.
+  let descriptor: Int32
+
+  init(_ path: String) { descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC) }
+  deinit { if descriptor >= 0 { close(descriptor) } }
 }
 
 /// What files were found to hold, by their inodes and paths.

@@ -23,7 +23,7 @@ extension TraceSession {
     case .processes(let processes):
       for process in processes {
         guard let folder = ProcessFolder(processID: process) else { throw BPFError.noSuchProcess(process) }
-        files += try ProbedFile.all(of: folder, &seenFiles)
+        files.addUnknown(try ProbedFile.all(of: folder, &seenFiles))
         addImage(folder.processID, .attached, begin: now, isTraced: true).mustAppear = true
       }
     case .command(let process, let filesOfCommand):
@@ -32,8 +32,8 @@ extension TraceSession {
       image.isHeld = true
       image.mustAppear = true
     case .all:
-      for (folder, found) in findProcesses() {
-        files += found
+      findProcesses { folder, found in
+        files.addUnknown(found)
         addImage(folder.processID, .attached, begin: now, isTraced: true).mustAppear = true
       }
     }
@@ -76,17 +76,15 @@ extension TraceSession {
     for thread in image.threads(folder) { attachment?.object.know(thread) }
   }
 
-  /// Processes that are not traced yet and have probes.
-  private func findProcesses() -> [(ProcessFolder, [ProbedFile])] {
+  /// Hands out the processes that are not traced yet and have probes, one at a time: their files are open.
+  private func findProcesses(_ body: (ProcessFolder, [ProbedFile]) -> Void) {
     let own = getpid()
-    var found: [(ProcessFolder, [ProbedFile])] = []
     for name in directoryEntries("/proc", limit: 1 << 17) {
       guard let process = Int32(name), process != own, images[process]?.isTraced != true, options.isMeant(process),
         let folder = ProcessFolder(processID: process)
       else { continue }
-      if let files = filesWithProbes(of: folder) { found.append((folder, files)) }
+      if let files = filesWithProbes(of: folder) { body(folder, files) }
     }
-    return found
   }
 
   /// Nil if it has none that can be attached to.
@@ -128,7 +126,7 @@ extension TraceSession {
   func look(_ sink: inout some RecordingSink) throws {
     let now = ClockPair.now().nanoseconds
     if isAboutAll, now >= nextScan {
-      for (folder, files) in findProcesses() {
+      findProcesses { folder, files in
         let image = images[folder.processID] ?? watch(folder.processID, .attached, begin: now)
         if attach(image, to: files) { image.skipPast() }
         newcomers.append(image)
@@ -180,4 +178,11 @@ extension TraceSession {
 
   private static var scanInterval: UInt64 { 2_000_000_000 }
   private static var mostLooks: Int { 4096 }
+}
+
+extension [ProbedFile] {
+  /// Most processes have the same files; each is held open.
+  fileprivate mutating func addUnknown(_ files: [ProbedFile]) {
+    for file in files where !contains(where: { $0.identity == file.identity }) { append(file) }
+  }
 }
