@@ -15,6 +15,10 @@ struct TaskState {
   private var shownBelow: UInt64 = 0
   /// How many stretches of records were lost. A fibril that has been through fewer is in an unknown state.
   private var losses: UInt32 = 0
+  /// Fibrils whose end was lost would stay for ever. Once there are more than so many, those that have been silent
+  /// from one loss to the next are forgotten.
+  var fibrilsToForgetAt = mostSilentFibrils
+  private static let mostSilentFibrils = 1 << 20
 
   /// Plain words: there may be a million of them.
   private struct FibrilState {
@@ -120,7 +124,13 @@ struct TaskState {
       if let running, fibrils[running]?.state == .dead { fibrils[running] = nil }
       running = nil
       losses &+= 1
+      if fibrils.count > fibrilsToForgetAt { forgetSilentFibrils() }
     }
+  }
+
+  private mutating func forgetSilentFibrils() {
+    fibrils = fibrils.filter { $0.value.isRoot || losses &- $0.value.losses <= 1 }
+    fibrilsToForgetAt = fibrils.count + Self.mostSilentFibrils
   }
 
   private mutating func leave(_ fibril: UInt64, _ state: TraceEvents.FibrilState, _ number: UInt64) {

@@ -27,6 +27,10 @@ struct TaskTrack {
   var lossCount: UInt32 { forgottenLosses &+ UInt32(truncatingIfNeeded: losses.count) }
   /// So many are kept at least, and as many as there are fibrils: letting all of those feel the losses is work.
   static let mostLosses = 256
+  /// Fibrils whose end was lost would stay for ever. Once there are more than so many, those that have been silent
+  /// from one loss to the next are forgotten.
+  var fibrilsToForgetAt = mostSilentFibrils
+  private static let mostSilentFibrils = 1 << 20
   /// The latest loss, as long as nothing has come after it.
   private var openLoss: LostRange?
 
@@ -107,6 +111,7 @@ struct TaskTrack {
       if losses.count >= max(Self.mostLosses, fibrils.count) { forgetLosses(&sink) }
       openLoss = LostRange(task: task, threadID: threadID, records: records, begin: loss.time, end: loss.time)
       losses.append(loss)
+      if fibrils.count > fibrilsToForgetAt { forgetSilentFibrils(&sink) }
     }
     end(at: known, &sink)
     // What the snapshot showed may have come about within the gap.
@@ -122,6 +127,26 @@ struct TaskTrack {
     }
     forgottenLosses &+= UInt32(losses.count - 1)
     losses.removeFirst(losses.count - 1)
+  }
+
+  private mutating func forgetSilentFibrils(_ sink: inout some TimelineSink) {
+    for fibril in fibrils.fibrils {
+      guard let index = fibrils.place(of: fibril), fibrils[index].kind != .root, fibril != ending,
+        lossCount &- fibrils[index].losses > 1
+      else { continue }
+      settle(index, fibril, &sink)
+      if fibrils[index].state == .unknown { give(up: index, fibril, at: losses[losses.count - 1].time, &sink) }
+    }
+    fibrilsToForgetAt = fibrils.count + Self.mostSilentFibrils
+  }
+
+  /// Ends what is known of a fibril of which nothing more is to be expected.
+  private mutating func give(up index: Int, _ fibril: UInt64, at time: UInt64, _ sink: inout some TimelineSink) {
+    fibrils[index].close(at: time, fibril, frame, isOpenEnded: true, &sink)
+    if fibrils[index].kind == .call {
+      sink.consume(callSlice(fibrils[index], fibril, end: fibrils[index].begin, .lost, isInline: false))
+    }
+    fibrils.remove(fibril)
   }
 
   /// Something came after the loss: it has an end.
