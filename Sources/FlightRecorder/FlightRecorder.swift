@@ -9,11 +9,14 @@ public import TraceEvents
 public struct FlightRecorder: RecordingSink {
   /// How much is kept.
   public enum Capacity: Equatable, Sendable {
-    /// At least the last so many nanoseconds, and one round more.
+    /// At least the last so many nanoseconds, and one round more, as long as that takes `mostBytes` at most.
     case time(UInt64)
     /// At least so many bytes of chunks, and what one round of the tracer brings more.
     case bytes(Int)
   }
+
+  /// Nobody who asks for a stretch of time means all the memory that there is.
+  public static let mostBytes = 1 << 30
 
   /// What was told from one mark to the next.
   struct Stretch {
@@ -29,6 +32,7 @@ public struct FlightRecorder: RecordingSink {
   }
 
   private let capacity: Capacity
+  private let mostBytes: Int
   private let basket = Basket()
   private var writer: FBTWriter
   /// From `oldest` on.
@@ -36,10 +40,17 @@ public struct FlightRecorder: RecordingSink {
   private var oldest = 0
   private var bytes = 0
   private var begin = RecordingBegin()
+  /// Less than the time that was asked for is kept, since that would take too much memory.
+  public private(set) var isCutShort = false
 
   /// A recorder that keeps that much. Chunks are made with `options`.
   public init(capacity: Capacity, options: FBTWriter.Options = FBTWriter.Options()) {
+    self.init(capacity: capacity, mostBytes: Self.mostBytes, options: options)
+  }
+
+  init(capacity: Capacity, mostBytes: Int, options: FBTWriter.Options = FBTWriter.Options()) {
     self.capacity = capacity
+    self.mostBytes = mostBytes
     let basket = basket
     writer = FBTWriter(options: options) { chunk in
       basket.stretch.bytes += chunk.bytes.count
@@ -107,7 +118,7 @@ public struct FlightRecorder: RecordingSink {
     bytes += basket.stretch.bytes
     stretches.append(basket.stretch)
     basket.stretch = Stretch()
-    while oldest < stretches.count - 1, isTooMuch(at: time) {
+    while oldest < stretches.count - 1, isTooOld(at: time) || isTooMuch() {
       try begin.fold(stretches[oldest])
       bytes -= stretches[oldest].bytes
       stretches[oldest] = Stretch()
@@ -119,10 +130,17 @@ public struct FlightRecorder: RecordingSink {
     }
   }
 
-  private func isTooMuch(at time: UInt64) -> Bool {
+  private func isTooOld(at time: UInt64) -> Bool {
+    if case .time(let kept) = capacity { stretches[oldest].end < time - min(kept, time) } else { false }
+  }
+
+  private mutating func isTooMuch() -> Bool {
     switch capacity {
-    case .time(let kept): stretches[oldest].end < time - min(kept, time)
-    case .bytes(let kept): bytes - stretches[oldest].bytes >= kept
+    case .bytes(let kept): return bytes - stretches[oldest].bytes >= kept
+    case .time:
+      let isOver = bytes > mostBytes
+      isCutShort = isCutShort || isOver
+      return isOver
     }
   }
 }

@@ -61,6 +61,31 @@ import TraceEvents
     }
   }
 
+  /// Whoever asked is told, and the recorder goes on.
+  @Test func aCopyThatFindsNoPlaceEndsNothing() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "fibril-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appending(path: "late.fbt").path
+    // Nobody can open a folder for writing.
+    try FileManager.default.createDirectory(
+      at: folder.appending(path: "late.2.fbt"), withIntermediateDirectories: true)
+    var output = FlightOutput(
+      capacity: try #require(KeepArgument(argument: "1MiB")).capacity, triggers: [],
+      file: try OutputFile(path: path, option: "-o"), path: path, options: FBTWriter.Options())
+    let now = ClockPair.now().nanoseconds
+    try output.begin(RecordedProcess(index: 0, processID: 1, command: "p", clock: .monotonic, begin: now))
+    output.save()
+    output.save()
+    try output.mark(.max)
+    // The first goes to the file that was opened before, the second has no place.
+    for _ in 0..<1000 { #expect(try output.review(at: now) == nil) }
+    try output.finish(at: now)
+    for path in [path, folder.appending(path: "late.3.fbt").path] {
+      #expect(try Run("fibril", ["export", path, "-o", "-", "--format", "csv"]).status == 0)
+    }
+  }
+
   @Test(arguments: [(999, "999 ns"), (12_345, "12 us"), (12_345_678, "12 ms"), (73_000_000_000, "73 s")])
   func durationsForPeople(nanoseconds: UInt64, text: String) { #expect(rough(nanoseconds: nanoseconds) == text) }
 }

@@ -1,10 +1,11 @@
 // A flight recorder's copies, against an invented process whose truth is known.
 
 import CFibrilContract
-import FlightRecorder
 import Testing
 import Timeline
 import TraceEvents
+
+@testable import FlightRecorder
 
 extension ModelTests {
   /// Whatever is thrown away, the copy is a whole recording of the rest.
@@ -51,6 +52,24 @@ extension ModelTests {
     #expect(begin > 900 && sink.recorder.states.allSatisfy { $0.begin >= begin })
     if seed % 2 == 0 { #expect(begin + kept + 200 > model.time && begin + kept - 200 < model.time) }
     #expect(copy.totals.events == sink.timeline?.statistics.events && copy.totals.lost == 0)
+  }
+
+  /// However long the time that was asked for.
+  @Test func aStretchOfTimeDoesNotTakeAllMemory() throws {
+    var model = Model(task: 1, seed: 1, recordsAllWakes: false)
+    var recorder = FlightRecorder(capacity: .time(.max), mostBytes: 1500)
+    try recorder.begin(RecordedProcess(index: 0, processID: 1, command: "model", clock: .monotonic, begin: 900))
+    var told = 0
+    for step in 0..<400 {
+      model.step()
+      guard step % 9 == 0 else { continue }
+      let records = model.events[told...].flatMap { $0.record }
+      try unsafe recorder.take(records: records.span.bytes, of: 1, from: UInt64(told), of: 0)
+      told = model.events.count
+      try recorder.mark(model.time - min(model.time, Model.longestWakeDelay))
+      #expect(recorder.keptBytes <= 1500)
+    }
+    #expect(recorder.isCutShort)
   }
 }
 

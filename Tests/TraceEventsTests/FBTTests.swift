@@ -195,6 +195,15 @@ import Testing
     #expect(read == names)
   }
 
+  /// What a reader would refuse is left out.
+  @Test func namesForWhichThereIsNoRoomAreLeftOut() throws {
+    var account = ProcessAccount()
+    #expect(account.take(["a", "b", "c"], from: 0, room: 2)?.names == ["a", "b"])
+    #expect(account.take(["c"], from: 2, room: 0) == nil)
+    #expect(account.take(["c"], from: 2, room: 1)?.names == ["c"])
+    #expect(account.names == 3)
+  }
+
   @Test func afterAFailedWriteNothingIsWritten() throws {
     struct DiskFull: Error {}
     var room = 3

@@ -22,6 +22,7 @@ struct FlightOutput: TraceOutput {
   private static let longestDelay: UInt64 = 1_000_000_000
   /// Up to here everything has been told: what a fibril does later may have come to an end that has not.
   private var told: UInt64 = 0
+  private var saidCutShort = false
   /// When all that fibrils do at present is looked at again.
   private var nextLook: UInt64 = 0
 
@@ -45,7 +46,13 @@ struct FlightOutput: TraceOutput {
 
   mutating func review(at time: UInt64) throws -> String? {
     try makeCopies(at: time)
-    try advanceCopies()
+    advanceCopies()
+    if recorder.isCutShort, !saidCutShort {
+      saidCutShort = true
+      Diagnostics.say(
+        "--keep holds less than that time: the events take more than \(FlightRecorder.mostBytes >> 20) MiB; name a size, "
+          + "such as --keep 4GiB, for more")
+    }
     guard watch != nil, time >= nextLook else { return describeMatch() }
     watch!.showOpenSlices(at: told)
     // A million waiting fibrils are not looked at all the time.
@@ -70,23 +77,36 @@ struct FlightOutput: TraceOutput {
   private mutating func makeCopies(at time: UInt64) throws {
     while let first = asked.first, told >= first || time >= first + Self.longestDelay {
       asked.removeFirst()
-      let copyFile = try nextFile()
-      copies.append(Copy(content: try recorder.copy(), file: copyFile))
+      let content = try recorder.copy()
+      do {
+        copies.append(Copy(content: content, file: try nextFile()))
+      } catch {
+        giveUpCopy(error)
+      }
     }
   }
 
-  private mutating func advanceCopies() throws {
+  private mutating func advanceCopies() {
     guard !copies.isEmpty else { return }
     let file = copies[0].file
-    if try copies[0].content.step(header: .here, options: options, write: { try file.write($0) }) { return }
-    Diagnostics.say("wrote \(file.path), \(copies[0].content.totals.events) events")
+    do {
+      if try copies[0].content.step(header: .here, options: options, write: { try file.write($0) }) { return }
+      Diagnostics.say("wrote \(file.path), \(copies[0].content.totals.events) events")
+    } catch {
+      giveUpCopy(error)
+    }
     copies.removeFirst()
+  }
+
+  /// The recorder goes on: the next copy, or the one at the end, may find a place.
+  private func giveUpCopy(_ error: any Error) {
+    Diagnostics.say("a copy was asked for and is not made: \(error)")
   }
 
   /// The copies before it are ended first.
   mutating func finish(at time: UInt64) throws {
     try makeCopies(at: .max)
-    while !copies.isEmpty { try advanceCopies() }
+    while !copies.isEmpty { advanceCopies() }
     try recorder.mark(time)
     var copy = try recorder.copy()
     let last = try nextFile()

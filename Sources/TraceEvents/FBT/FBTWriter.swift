@@ -32,6 +32,8 @@ public struct FBTWriter: RecordingSink {
   private var numbers = FBTProcessNumbers()
   private var ended = FBTTotals()
   private var lostByEnded: [Int: [UInt64: UInt64]] = [:]
+  /// Names of those that have not ended.
+  private var namesInAll = 0
   /// Processes so far.
   public private(set) var processCount: UInt64 = 0
   /// Bytes of all chunks so far.
@@ -132,7 +134,9 @@ public struct FBTWriter: RecordingSink {
   }
 
   public mutating func take(_ names: [String], from index: Int, of process: Int) throws {
-    guard let (added, first) = processes[process]?.take(names, from: index) else { return }
+    let room = FBTFormat.mostNamesInAll - namesInAll
+    guard let (added, first) = processes[process]?.take(names, from: index, room: room) else { return }
+    namesInAll += added.count
     var rest = added
     var next = first
     while !rest.isEmpty {
@@ -204,6 +208,7 @@ public struct FBTWriter: RecordingSink {
     try flush()
     let totals = account.totals
     ended.add(totals)
+    namesInAll -= account.names
     if totals.lost > 0 { lostByEnded[process] = account.lostByTask }
     var encoder = ByteEncoder()
     encoder.put(varint: process)

@@ -14,7 +14,7 @@ struct ProcessAccount {
   private var shown: Set<UInt64> = []
 
   /// So many names are known.
-  private var names = 0
+  private(set) var names = 0
   private var hasSnapshot = false
   /// A record or a loss has been told.
   private var hasRecords = false
@@ -61,9 +61,10 @@ struct ProcessAccount {
     return true
   }
 
-  /// What is new of these names, and its index; nil if that is nothing, or others are missing in front of it.
-  mutating func take(_ added: [String], from index: Int) -> (names: ArraySlice<String>, index: Int)? {
-    let end = min(index + added.count, FBTFormat.mostNames)
+  /// What is new of these names, and its index; nil if that is nothing, or others are missing in front of it. It takes
+  /// no more than `room`.
+  mutating func take(_ added: [String], from index: Int, room: Int) -> (names: ArraySlice<String>, index: Int)? {
+    let end = min(index + added.count, FBTFormat.mostNames, names + room)
     guard index >= 0, index <= names, end > names else { return nil }
     defer { names = end }
     return (added[(names - index)..<(end - index)], names)
