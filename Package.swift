@@ -70,7 +70,7 @@ let package = Package(
       "FibrilCLI",
       [
         "BPFLoader", "CSystemCalls", "Dumping", "ELFNotes", "Exporters", "FlightRecorder", "Inspection", "Replay",
-        "Timeline", "TraceEvents", argumentParser,
+        "Symbols", "Timeline", "TraceEvents", argumentParser,
       ]),
 
     command("treewalk", ["Fibril", argumentParser], path: "Examples/treewalk"),

@@ -221,7 +221,7 @@ static __always_inline int on_block(void *context, __u64 task, __u64 fibril, __u
 		long stack = bpf_get_stackid(context, &stacks, BPF_F_USER_STACK);
 
 		if (stack >= 0)
-			return block_with_stack(task, fibril, reason, object, deadline, stack);
+			return block_with_stack(task, fibril, reason, object, deadline, stack + 1); /* 0 is none */
 		__sync_fetch_and_add(&kept.account.missed_stacks, 1);
 	}
 	if (deadline)

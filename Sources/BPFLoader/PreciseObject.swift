@@ -107,7 +107,8 @@ internal import TraceEvents
 
   /// The program counters of a stack, innermost first; nil if there is no stack of this id.
   func stack(_ id: UInt32) -> [UInt64]? {
-    var id = id
+    guard id > 0 else { return nil }
+    var id = id - 1
     var counters = [UInt64](repeating: 0, count: Int(FIBRIL_STACK_DEPTH))
     guard unsafe bpf_map_lookup_elem(map("stacks"), &id, &counters) == 0 else { return nil }
     return Array(counters.prefix { $0 != 0 })

@@ -8,7 +8,7 @@ public import TraceEvents
 /// `time_ns` never decreases; see `OrderedEvent.time`. Where an event's own time is another one, `own_time_ns` has it.
 public struct CSVExporter: Exporter {
   static let header = """
-    time_ns,process,pid,task,number,event,fibril,other_fibril,other_task,detail,value,deadline_ns,own_time_ns
+    time_ns,process,pid,task,number,event,fibril,other_fibril,other_task,detail,value,deadline_ns,own_time_ns,stack
 
     """
 
@@ -26,9 +26,9 @@ public struct CSVExporter: Exporter {
     rows = CSVRows(write: write)
   }
 
-  public mutating func begin(_ process: RecordedProcess, names: @escaping (UInt32) -> String?) {
+  public mutating func begin(_ process: RecordedProcess, texts: ProcessTexts) {
     ended.remove(process.index)
-    rows.processes[process.index] = (process.processID, names)
+    rows.processes[process.index] = (process.processID, texts)
   }
 
   public mutating func select(_ process: Int) { selected = process }

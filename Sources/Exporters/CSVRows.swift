@@ -4,7 +4,7 @@ import TraceEvents
 
 struct CSVRows {
   var writer: ByteWriter
-  var processes: [Int: (processID: Int32, names: (UInt32) -> String?)] = [:]
+  var processes: [Int: (processID: Int32, texts: ProcessTexts)] = [:]
 
   private static let pieceSize = 1 << 18
 
@@ -23,6 +23,8 @@ struct CSVRows {
     var value: Int64?
     var address: UInt64?
     var deadline: UInt64?
+    /// 0: none.
+    var stack: UInt32 = 0
 
     init(_ event: StaticString, _ fibril: UInt64? = nil) {
       self.event = event
@@ -33,7 +35,7 @@ struct CSVRows {
   mutating func write(_ ordered: OrderedEvent) {
     let event = ordered.event
     let process = processes[ordered.process]
-    let fields = fields(of: event.body, names: process?.names)
+    let fields = fields(of: event.body, process?.texts)
     writer.append(decimal: ordered.time)
     field(UInt64(ordered.process))
     writer.append(",")
@@ -55,6 +57,10 @@ struct CSVRows {
     }
     field(fields.deadline)
     field(event.time == ordered.time ? nil : event.time)
+    writer.append(",")
+    if fields.stack != 0, let stack = process?.texts.stack(fields.stack) {
+      writer.append(Self.quote(stack.joined(separator: ";")))
+    }
     writer.append("\n")
     writer.flushIfLarge()
   }
@@ -64,7 +70,7 @@ struct CSVRows {
     if let value { writer.append(decimal: value) }
   }
 
-  private func fields(of body: Event.Body, names: ((UInt32) -> String?)?) -> Fields {
+  private func fields(of body: Event.Body, _ texts: ProcessTexts?) -> Fields {
     switch body {
     case .taskStart(let root, let threadID):
       var fields = Fields("task_start", root)
@@ -79,7 +85,7 @@ struct CSVRows {
     case .submitClosure(let fibril, let parent, let entry, let name):
       var fields = Fields("submit_closure", fibril)
       fields.otherFibril = parent
-      fields.detail = name == 0 ? [] : Self.quote(names?(name) ?? "")
+      fields.detail = name == 0 ? [] : Self.quote(texts?.name(name) ?? "")
       fields.address = entry
       return fields
     case .switch(let previous, let next, let state):
@@ -87,11 +93,12 @@ struct CSVRows {
       fields.otherFibril = previous
       fields.detail = Self.state(state)
       return fields
-    case .block(let fibril, let reason, let object, let deadline):
+    case .block(let fibril, let reason, let stack, let object, let deadline):
       var fields = Fields("block", fibril)
       fields.detail = Self.reason(reason)
       fields.address = object
       fields.deadline = deadline == 0 ? nil : deadline
+      fields.stack = stack
       return fields
     case .wake(let fibril, let byTask, let byFibril):
       var fields = Fields("wake", fibril)

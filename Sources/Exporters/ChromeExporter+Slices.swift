@@ -43,6 +43,10 @@ extension ChromeExporter {
     if slice.state == .blocked, let key = Self.objectKey(slice.reason, slice.object) {
       argument(&arguments, key, slice.object)
     }
+    if slice.stack != 0, let stack = names.stack(slice.stack) {
+      beginArgument(&arguments, "stack")
+      writer.append(stack)
+    }
     if slice.since < slice.begin { argument(&arguments, "us_before_trace", microseconds: slice.begin - slice.since) }
     if slice.isOpenEnded { argument(&arguments, "unfinished", "true") }
     end(arguments)

@@ -52,17 +52,18 @@ public struct ChromeExporter: Exporter {
     write: @escaping ([UInt8]) throws -> Void
   ) {
     self.init(start: start, write: write)
-    begin(RecordedProcess(index: 0, processID: processID, command: command, begin: start), names: names)
+    let process = RecordedProcess(index: 0, processID: processID, command: command, begin: start)
+    begin(process, texts: ProcessTexts(name: names))
     select(0)
   }
 
   /// A process becomes two of Perfetto's: one for its tasks, one for its fibrils.
-  public mutating func begin(_ process: RecordedProcess, names: @escaping (UInt32) -> String?) {
+  public mutating func begin(_ process: RecordedProcess, texts: ProcessTexts) {
     start = start ?? process.begin
     let isFirst = numbers.isEmpty
     let (number, fibrilNumber) = numbers.take(for: UInt64(UInt32(bitPattern: process.processID)))
     others[process.index] = ChromeProcess(
-      index: process.index, process: number, fibrilProcess: fibrilNumber, names: NameCache(source: names))
+      index: process.index, process: number, fibrilProcess: fibrilNumber, names: NameCache(texts))
     let title = JSONText.escape(process.command) + Array(" \(process.processID)".utf8)
     let order = 2 * UInt64(truncatingIfNeeded: process.index)
     describe(number, title: title, order: order, isFirst: isFirst)

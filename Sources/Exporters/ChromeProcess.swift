@@ -10,7 +10,7 @@ struct ChromeProcess {
   var names: NameCache
 
   static var none: ChromeProcess {
-    ChromeProcess(index: -1, process: 0, fibrilProcess: 0, names: NameCache { _ in nil })
+    ChromeProcess(index: -1, process: 0, fibrilProcess: 0, names: NameCache(ProcessTexts { _ in nil }))
   }
 }
 

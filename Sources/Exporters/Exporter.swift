@@ -3,14 +3,27 @@
 public import Timeline
 public import TraceEvents
 
+/// What the numbers in a process's events stand for. Both are asked for once, when they are first met.
+public struct ProcessTexts {
+  /// The name at an index of its name table; nil is no such name.
+  public var name: (UInt32) -> String?
+  /// A user stack by its id in the recording, a text a frame, the innermost first; nil is no such stack.
+  public var stack: (UInt32) -> [String]?
+
+  /// Names, and stacks if the recording has any.
+  public init(name: @escaping (UInt32) -> String?, stack: @escaping (UInt32) -> [String]? = { _ in nil }) {
+    self.name = name
+    self.stack = stack
+  }
+}
+
 /// Writes a timeline in some format: consume, then finalise.
 public protocol Exporter: TimelineSink {
   /// The first error that writing met. Nothing is written after it.
   var failure: (any Error)? { get }
 
-  /// A process image comes into the trace, by its number in the recording. `names` is asked for the names at the
-  /// indices of its name table; nil is no such name.
-  mutating func begin(_ process: RecordedProcess, names: @escaping (UInt32) -> String?)
+  /// A process image comes into the trace, by its number in the recording.
+  mutating func begin(_ process: RecordedProcess, texts: ProcessTexts)
 
   /// Whatever follows is of this process, until the next call.
   mutating func select(_ process: Int)
@@ -35,7 +48,7 @@ public protocol Exporter: TimelineSink {
 }
 
 extension Exporter {
-  public mutating func begin(_ process: RecordedProcess, names: @escaping (UInt32) -> String?) {}
+  public mutating func begin(_ process: RecordedProcess, texts: ProcessTexts) {}
   public mutating func select(_ process: Int) {}
   public mutating func end(_ process: Int) {}
   public mutating func consume(_ events: [Event]) {}

@@ -101,7 +101,7 @@ struct TaskState {
       if previous != 0 { leave(previous, previousState, number) }
       if next != 0 { change(next, number) { $0.state = .running } }
       running = next
-    case .block(let fibril, let reason, let object, let deadline):
+    case .block(let fibril, let reason, _, let object, let deadline):
       change(fibril, number) {
         $0.state = .blocked
         $0.reason = reason

@@ -9,6 +9,7 @@ public import TraceEvents
 /// Every call throws the error that writing the output met, if it did, and nothing else.
 public struct Replay<Output: Exporter>: RecordingSink {
   private var output: Output
+  private let frameText: FrameText
   private var processes: [Int: ReplayedProcess] = [:]
   private var ended: [ProcessResult] = []
   /// Every process reads the same time stamp counter.
@@ -17,9 +18,11 @@ public struct Replay<Output: Exporter>: RecordingSink {
   /// The latest time that was told of, CLOCK_MONOTONIC in ns.
   private var latest: UInt64 = 0
 
-  /// A replay of a recording that goes to `output`.
-  public init(into output: Output) {
+  /// A replay of a recording that goes to `output`. `frameText` puts frames of user stacks into words; nil: by their
+  /// places in their files.
+  public init(into output: Output, frameText: FrameText? = nil) {
     self.output = output
+    self.frameText = frameText ?? { placeInFile($0, isExact: $1, modules: $2) }
   }
 
   /// The numbers of each process so far, in the order in which they began.
@@ -68,12 +71,15 @@ public struct Replay<Output: Exporter>: RecordingSink {
   public mutating func begin(_ process: RecordedProcess) throws {
     latest = max(latest, process.begin)
     let names = NameTable()
-    processes[process.index] = ReplayedProcess(process: process, names: names)
-    output.begin(process, names: { names[$0] })
+    let stacks = StackTable(frameText)
+    processes[process.index] = ReplayedProcess(process: process, names: names, stacks: stacks)
+    output.begin(process, texts: ProcessTexts(name: { names[$0] }, stack: { stacks[$0] }))
     try check()
   }
 
-  public mutating func take(_ modules: [RecordedModule], of process: Int) throws {}
+  public mutating func take(_ modules: [RecordedModule], of process: Int) throws {
+    processes[process]?.stacks.modules = modules
+  }
 
   public mutating func take(_ snapshot: ProcessSnapshot, of process: Int) throws {
     output.select(process)
@@ -85,7 +91,9 @@ public struct Replay<Output: Exporter>: RecordingSink {
     processes[process]?.names.take(names, from: index)
   }
 
-  public mutating func take(stack: [UInt64], id: UInt32, of process: Int) throws {}
+  public mutating func take(stack: [UInt64], id: UInt32, of process: Int) throws {
+    processes[process]?.stacks.take(stack, id: id)
+  }
 
   public mutating func begin(task: UInt64, at number: UInt64, of process: Int) throws {
     processes[process]?.decoder.begin(task: task, at: number)

@@ -23,6 +23,7 @@ public struct ProcessResult: Equatable, Sendable {
 struct ReplayedProcess {
   let process: RecordedProcess
   let names: NameTable
+  let stacks: StackTable
   var decoder = RecordDecoder()
   var timeline: Timeline
   var ending: ProcessEnding?
@@ -31,9 +32,10 @@ struct ReplayedProcess {
   private var hasSnapshot = false
   private var hasEvents = false
 
-  init(process: RecordedProcess, names: NameTable) {
+  init(process: RecordedProcess, names: NameTable, stacks: StackTable) {
     self.process = process
     self.names = names
+    self.stacks = stacks
     timeline = Timeline(start: process.begin)
   }
 

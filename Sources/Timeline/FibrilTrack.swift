@@ -28,6 +28,8 @@ struct FibrilTrack {
   var runnableTime: UInt64 = 0
   var wakerTask: UInt32 = 0
   var reason = BlockReason.none
+  /// The user stack that it blocked with; 0: not recorded.
+  var stack: UInt32 = 0
   var call: UInt32 = 0
   var name: UInt32
   var parentName: UInt32 = 0
@@ -79,6 +81,7 @@ struct FibrilTrack {
     state = next
     since = begin
     reason = .none
+    stack = 0
     object = 0
     switch next {
     case .running: runnableTime = wasRunnable ? previousBegin : min(max(wakeTime, previousBegin), begin)
@@ -99,8 +102,8 @@ struct FibrilTrack {
     if end <= frame.start { return }
     sink.consume(
       StateSlice(
-        label: label(fibril), task: frame.task, state: state, reason: reason, object: object, begin: begin, end: end,
-        since: since, isOpenEnded: isOpenEnded))
+        label: label(fibril), task: frame.task, state: state, reason: reason, stack: stack, object: object,
+        begin: begin, end: end, since: since, isOpenEnded: isOpenEnded))
     if leadsFromWake, begin > frame.start {
       sink.consume(
         WakeFlow(
@@ -115,6 +118,7 @@ struct FibrilTrack {
     self.state = state
     since = begin
     reason = .none
+    stack = 0
     object = 0
     flags.subtract([.fresh, .dead])
   }

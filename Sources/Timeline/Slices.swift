@@ -83,6 +83,8 @@ public struct StateSlice: Equatable, Sendable {
   public var state: SliceState
   /// Why it was blocked; `.none` in every other state, and where the reason was lost.
   public var reason: BlockReason
+  /// The recording's id of the user stack that it blocked with; 0: not recorded.
+  public var stack: UInt32 = 0
   /// What it waited for, by `reason`.
   public var object: UInt64
   /// Where the slice begins in the trace.

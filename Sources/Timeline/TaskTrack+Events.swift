@@ -20,8 +20,8 @@ extension TaskTrack {
       if previous != 0 { leave(previous, previousState, number, &statistics, &sink) }
       if next != 0 { run(next, number, &statistics, &sink) }
       turn(from: from, to: label(of: next), at: clock, &sink)
-    case .block(let fibril, let reason, let object, _):
-      block(fibril, reason, object, number, &statistics, &sink)
+    case .block(let fibril, let reason, let stack, let object, _):
+      block(fibril, reason, stack, object, number, &statistics, &sink)
     case .wake(let fibril, let byTask, let byFibril):
       wake(fibril, byTask, byFibril, number, at: max(event.time, start), &statistics, &sink)
     case .teardown(let fibril, let result):
@@ -113,13 +113,14 @@ extension TaskTrack {
   }
 
   private mutating func block(
-    _ fibril: UInt64, _ reason: BlockReason, _ object: UInt64, _ number: UInt64,
+    _ fibril: UInt64, _ reason: BlockReason, _ stack: UInt32, _ object: UInt64, _ number: UInt64,
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
   ) {
     let index = track(fibril, number, was: .running, becomes: .blocked, &statistics, &sink)
     ran(index, fibril, number)
     enter(.blocked, index, fibril, &sink)
     fibrils[index].reason = reason
+    fibrils[index].stack = stack
     fibrils[index].object = object
     fibrils[index].flags.insert(.pended)
   }

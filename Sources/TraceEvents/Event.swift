@@ -23,8 +23,8 @@ public struct Event: Equatable, Sendable {
     /// A closure was submitted. `name` indexes the process's name table; 0 is none.
     case submitClosure(fibril: UInt64, parent: UInt64, entry: UInt64, name: UInt32)
     case `switch`(from: UInt64, to: UInt64, previousState: FibrilState)
-    /// `deadline` is CLOCK_MONOTONIC in nanoseconds; 0 is none.
-    case block(fibril: UInt64, reason: BlockReason, object: UInt64, deadline: UInt64)
+    /// `deadline` is CLOCK_MONOTONIC in nanoseconds, `stack` the id of a user stack that the recording holds; 0 is none.
+    case block(fibril: UInt64, reason: BlockReason, stack: UInt32 = 0, object: UInt64, deadline: UInt64)
     case wake(fibril: UInt64, byTask: UInt32, byFibril: UInt64)
     case teardown(fibril: UInt64, result: Int64)
     /// `records` records of this task, numbered from `number`, never arrived; `time` is that of the

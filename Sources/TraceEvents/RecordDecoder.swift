@@ -164,8 +164,15 @@ private struct TaskStream: Sendable {
       }
       return true
     case FIBRIL_RECORD_BLOCK_DEADLINE.rawValue:
-      if case .block(record.fibril, let reason, let object, _) = waiting?.body {
-        waiting?.body = .block(fibril: record.fibril, reason: reason, object: object, deadline: record.arg)
+      if case .block(record.fibril, let reason, let stack, let object, _) = waiting?.body {
+        waiting?.body = .block(
+          fibril: record.fibril, reason: reason, stack: stack, object: object, deadline: record.arg)
+      }
+      return true
+    case FIBRIL_RECORD_STACK.rawValue:
+      if case .block(record.fibril, let reason, _, let object, let deadline) = waiting?.body {
+        waiting?.body = .block(
+          fibril: record.fibril, reason: reason, stack: record.arg32, object: object, deadline: deadline)
       }
       return true
     default:

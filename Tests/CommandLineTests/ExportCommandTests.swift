@@ -82,9 +82,9 @@ import TraceEvents
     let rows = try folder.text("a.csv").split(separator: "\n")
     #expect(
       rows.dropFirst() == [
-        "2000,0,4711,1,0,switch,1,2,,runnable,,,", "2001,1,4712,1,0,switch,1,2,,runnable,,,",
-        "2010,0,4711,1,1,switch,2,1,,runnable,,,", "2011,1,4712,1,1,switch,2,1,,runnable,,,",
-        "2020,0,4711,1,2,switch,1,2,,runnable,,,", "2021,1,4712,1,2,switch,1,2,,runnable,,,",
+        "2000,0,4711,1,0,switch,1,2,,runnable,,,,", "2001,1,4712,1,0,switch,1,2,,runnable,,,,",
+        "2010,0,4711,1,1,switch,2,1,,runnable,,,,", "2011,1,4712,1,1,switch,2,1,,runnable,,,,",
+        "2020,0,4711,1,2,switch,1,2,,runnable,,,,", "2021,1,4712,1,2,switch,1,2,,runnable,,,,",
       ])
   }
 

@@ -161,6 +161,24 @@ import Testing
   }
 
   /// Stacks that collide are refused: blocks come without one rather than with another's.
+  /// They are in the picture and in the table, with their functions' names.
+  @Test(arguments: ["json", "csv"]) func stacksAreExported(ending: String) throws {
+    let folder = try TemporaryFolder()
+    let (recording, exported) = (folder.file("trace.fbt"), folder.file("trace.\(ending)"))
+    let run = try ToolRun.fibril(
+      "trace", "--mode", "precise", "--stacks", "-o", recording, "--", workload, "--fibrils", "3", "--blocks", "0",
+      "--park", "0.1", "--depth", "3")
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(try ToolRun.fibril("export", recording, "-o", exported).status == 0)
+    let text = try String(contentsOfFile: exported, encoding: .utf8)
+    let parked = text.split(separator: "\n").filter { $0.contains("wake target") || $0.contains(",wake_target,") }
+    // The root parks as well, elsewhere.
+    let whole = parked.filter { line in
+      line.contains("[fibril-workload]") && DumpTests.parkedFunctions(depth: 3).allSatisfy { line.contains($0 + "(") }
+    }
+    #expect(parked.count == 4 && whole.count == 3, "\(parked)")
+  }
+
   @Test func stacksWithoutRoomAreCounted() throws {
     var options = PreciseSession.Options(stacks: true, filter: PreciseSession.Filter(kinds: [.block]))
     options.stackSlots = 1

@@ -62,7 +62,7 @@ import TraceEvents
     var numbers: [String: UInt64] = [:]
     var late = 0
     for row in rows {
-      try #require(row.count == 13)
+      try #require(row.count == 14)
       let time = try #require(UInt64(row[0]))
       try #require(time >= last, "row \(row)")
       last = time
@@ -118,25 +118,29 @@ import TraceEvents
     records.add(FIBRIL_RECORD_SUBMIT, time: 3, fibril: 3, arg: 1, arg32: 0)
     records.add(FIBRIL_RECORD_BLOCK, time: 4, fibril: 1, arg: 500, arg32: FIBRIL_REASON_SLEEP.rawValue)
     records.add(FIBRIL_RECORD_BLOCK_DEADLINE, time: 4, fibril: 1, arg: 504)
+    records.add(FIBRIL_RECORD_STACK, time: 4, fibril: 1, arg32: 3)
     records.add(FIBRIL_RECORD_SWITCH, time: 5, fibril: 2, arg: 1, arg32: FIBRIL_STATE_BLOCKED.rawValue)
     records.add(FIBRIL_RECORD_WAKE, time: 3, fibril: 1, arg: 7, arg32: 2)
     records.add(FIBRIL_RECORD_TEARDOWN, time: 6, fibril: 3, arg: UInt64(bitPattern: -11))
     records.add(FIBRIL_RECORD_TASK_STOP, time: 7, fibril: 1)
+    try replay.take(
+      [RecordedModule(addresses: 0x1000..<0x9000, fileOffset: 0x5000, path: "/bin/program", buildID: [])], of: 0)
+    try replay.take(stack: [0x1234, 0x9000], id: 3, of: 0)
     try replay.begin(task: 1, at: 2, of: 0)
     try records.tell(&replay, task: 1, process: 0)
     try replay.finish()
     #expect(
       file.text == """
-        time_ns,process,pid,task,number,event,fibril,other_fibril,other_task,detail,value,deadline_ns,own_time_ns
-        0,0,4711,1,2,lost,,,,,3,,
-        1,0,4711,1,5,task_start,1,,,,99,,
-        2,0,4711,1,6,submit_closure,2,1,,"a ""worker"", or\u{FFFD}not",4096,,
-        3,0,4711,1,8,submit_call,3,1,,read,,,
-        4,0,4711,1,9,block,1,,,sleep,500,504,
-        5,0,4711,1,11,switch,2,1,,blocked,,,
-        5,0,4711,1,12,wake,1,7,2,,,,3
-        6,0,4711,1,13,teardown,3,,,-EAGAIN,-11,,
-        7,0,4711,1,14,task_stop,1,,,,,,
+        time_ns,process,pid,task,number,event,fibril,other_fibril,other_task,detail,value,deadline_ns,own_time_ns,stack
+        0,0,4711,1,2,lost,,,,,3,,,
+        1,0,4711,1,5,task_start,1,,,,99,,,
+        2,0,4711,1,6,submit_closure,2,1,,"a ""worker"", or\u{FFFD}not",4096,,,
+        3,0,4711,1,8,submit_call,3,1,,read,,,,
+        4,0,4711,1,9,block,1,,,sleep,500,504,,0x1234 [program+0x5234];0x9000 [program+0xd000]
+        5,0,4711,1,12,switch,2,1,,blocked,,,,
+        5,0,4711,1,13,wake,1,7,2,,,,3,
+        6,0,4711,1,14,teardown,3,,,-EAGAIN,-11,,,
+        7,0,4711,1,15,task_stop,1,,,,,,,
 
         """)
   }

@@ -197,7 +197,7 @@ extension Event {
     case .submitCall(let fibril, let parent, let call): record(FIBRIL_RECORD_SUBMIT, fibril, parent, call)
     case .submitClosure(let fibril, let parent, _, _): record(FIBRIL_RECORD_SUBMIT, fibril, parent, .max)
     case .switch(let from, let to, let state): record(FIBRIL_RECORD_SWITCH, to, from, UInt32(state.rawValue))
-    case .block(let fibril, let reason, let object, _): record(FIBRIL_RECORD_BLOCK, fibril, object, reason.rawValue)
+    case .block(let fibril, let reason, _, let object, _): record(FIBRIL_RECORD_BLOCK, fibril, object, reason.rawValue)
     case .wake(let fibril, let byTask, let byFibril): record(FIBRIL_RECORD_WAKE, fibril, byFibril, byTask)
     case .teardown(let fibril, let result): record(FIBRIL_RECORD_TEARDOWN, fibril, UInt64(bitPattern: result))
     case .lost: []

@@ -32,7 +32,7 @@
  *   wake            who is woken       waking fibril or 0       waking task or 0
  *   teardown        who ended          return code, -errno      0
  *   pad             0                  0                        0
- *   stack           as in front of it  0                        id of a user stack
+ *   stack           as in front of it  0                        id of a user stack, from 1
  *
  * submit_entry follows the submit of a closure and block_deadline the block it belongs to; both
  * carry the same time, both count as records but not as events, and a group is never divided

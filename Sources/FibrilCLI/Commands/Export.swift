@@ -70,7 +70,8 @@ struct Export: ParsableCommand {
     _ reader: FBTReader, _ name: String, into exporter: some Exporter, _ file: OutputFile
   ) throws {
     var reader = reader
-    var replay = Replay(into: exporter)
+    let frames = FrameNames()
+    var replay = Replay(into: exporter) { frames.text($0, isExact: $1, of: $2) }
     let ending = try reader.replay(into: &replay)
     try replay.finish(at: ending == .complete ? reader.end : nil)
     if !file.isStandardOutput {

@@ -211,7 +211,10 @@ struct Trace: ParsableCommand {
       var writer = try FBTWriter(header: .here, options: options) { try file.write($0) }
       return try run.record(source, into: &writer, until: interrupts)
     }
-    var replay = Replay(into: ChromeExporter(start: run.start) { try file.write($0) })
+    let frames = FrameNames()
+    var replay = Replay(into: ChromeExporter(start: run.start) { try file.write($0) }) {
+      frames.text($0, isExact: $1, of: $2)
+    }
     return try run.record(source, into: &replay, until: interrupts)
   }
 
