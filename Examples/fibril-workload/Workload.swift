@@ -48,6 +48,9 @@ struct Workload: ParsableCommand {
   @Option(help: "Wait up to so many seconds for a tracer before the tasks start.")
   var waitForTracer: Double?
 
+  @Flag(help: "Write a dump of all fibrils to standard error at SIGQUIT, and go on.")
+  var dumpOnQuit = false
+
   func validate() throws {
     guard (1...1024).contains(tasks) else { throw ValidationError("--tasks must be from 1 to 1024.") }
     guard (0...1_000_000).contains(fibrils) else { throw ValidationError("--fibrils must be from 0 to 1000000.") }
@@ -62,6 +65,7 @@ struct Workload: ParsableCommand {
   }
 
   func run() throws {
+    if dumpOnQuit { try Fibril.dumpOnQuit(goesOn: true) }
     if let waitForTracer { waitForATracer(seconds: waitForTracer) }
     let plan = WorkPlan(fibrils: fibrils, blocks: blocks, kind: kind, park: park, depth: depth, deadlock: deadlock)
     let threads = try (0..<tasks).map { _ in try TaskThread(plan) }

@@ -30,8 +30,8 @@
  *
  * Threads and signals. Functions act on the calling thread's task unless they take a handle; what takes
  * a handle (fibril_t, fibril_wake_target_t, a pointer to a mutex and so on) may be called by fibrils of
- * any task and by plain threads. Only fibril_wake, fibril_cancel and fibril_self may be called in a signal
- * handler: they take no lock and do not allocate.
+ * any task and by plain threads. Only fibril_wake, fibril_cancel, fibril_self and fibril_dump may be called
+ * in a signal handler: they take no lock and do not allocate.
  *
  * Link with -lfibrilrt: `pkg-config --cflags --libs fibril`.
  */
@@ -339,6 +339,23 @@ int fibril_channel_receive(fibril_channel_t *channel, void **element, uint64_t d
 
 /* Nothing more can be sent; what is in it can still be received. */
 int fibril_channel_close(fibril_channel_t *channel);
+
+/* ---- Looking at all fibrils -------------------------------------------------------------------- */
+
+/*
+ * Writes what every fibril of the process does and its stack to a descriptor, in the layout of `fibril dump`,
+ * with places in modules instead of functions' names: `fibril dump --symbolize FILE` puts those in. Any
+ * thread; safe in a signal handler. The calling thread waits until all is written.
+ * Errors: -errno of a write that failed; -ENOMEM.
+ */
+int fibril_dump(int descriptor);
+
+/*
+ * From here on SIGQUIT writes such a dump to standard error. Then the process goes on, or it ends as SIGQUIT
+ * ends it. Called again, the last call counts.
+ * Errors: -EBUSY the program handles SIGQUIT itself: call fibril_dump in its handler.
+ */
+int fibril_dump_on_quit(bool goes_on);
 
 /* ---- Time -------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dump that a process writes of itself, in the layout of `fibril dump`. */
+#ifndef FIBRIL_DUMP_H
+#define FIBRIL_DUMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Writes what every fibril of the process does to a descriptor: async-signal-safe, without a lock, without
+ * memory of the C library, with less than 2 KiB of stack. The calling thread's own stack begins with the caller.
+ * Returns 0 or -errno of the first write that failed.
+ */
+int64_t fibril_dump_here(int descriptor) __attribute__((visibility("hidden")));
+
+/*
+ * From here on SIGQUIT writes a dump to standard error. Then it ends the process as it would have done without,
+ * or the process goes on. Asked again, the last word counts. Returns 0; -EBUSY: somebody else handles the
+ * signal; or another -errno.
+ */
+int64_t fibril_dump_quit(bool goes_on) __attribute__((visibility("hidden")));
+
+#endif
