@@ -65,7 +65,7 @@ let package = Package(
     swift("Replay", ["Exporters", "Timeline", "TraceEvents"]),
     swift("Inspection", ["CFibrilContract", "CSystemCalls", "ELFNotes", "TraceEvents"]),
     swift("Symbols", ["CLibdw"]),
-    swift("Dumping", ["CSystemCalls", "Inspection", "Symbols", "TraceEvents"]),
+    swift("Dumping", ["CSystemCalls", "ELFNotes", "Inspection", "Symbols", "TraceEvents"]),
     command(
       "FibrilCLI",
       [

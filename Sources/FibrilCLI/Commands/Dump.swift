@@ -26,19 +26,29 @@ struct Dump: ParsableCommand {
         fibril dump -p 4711 -w              only those that are blocked
         fibril dump -p "$(pidof server)" | less
         fibril list                         what there is to dump
+        fibril dump --symbolize server.log  with symbols, what a process wrote of itself
       """)
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Dump this process.", valueName: "PID"))
-  var pid: Int32
+  var pid: Int32?
+
+  @Option(
+    help: ArgumentHelp(
+      "Print this text of a dump that a process wrote of itself, with symbols; - is standard input.",
+      valueName: "FILE"))
+  var symbolize: String?
 
   @Flag(name: .customShort("w"), help: "Only fibrils that are blocked.")
   var onlyBlocked = false
 
   func validate() throws {
-    if pid <= 0 { throw ValidationError("\(pid) is no process id") }
+    guard (pid == nil) != (symbolize == nil) else { throw ValidationError("name a process with -p, or --symbolize FILE") }
+    if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id") }
   }
 
   func run() throws {
+    if let symbolize { return try finish(symbolize) }
+    guard let pid else { return }
     do {
       let dump = ProcessDump(of: try ProcessInspector(processID: pid))
       var text = DumpText(dump)

@@ -42,6 +42,20 @@ final class InputFile {
     return bytes
   }
 
+  /// What there is at the moment, at most `count` bytes; waits for the first one. Empty at the end. Throws
+  /// `FBTError`.
+  func readSome(_ count: Int) throws(FBTError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    while true {
+      // At most `count` bytes are written, for which there is room.
+      let got = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress!, count) }
+      if got < 0 && errno == EINTR { continue }
+      guard got >= 0 else { throw .cannotRead(errno: errno) }
+      bytes.removeLast(count - got)
+      return bytes
+    }
+  }
+
   /// Whether `path` is this very file.
   func isSame(as path: String) -> Bool {
     var own = stat()
