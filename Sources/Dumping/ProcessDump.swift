@@ -50,7 +50,7 @@ public struct ProcessDump {
     var numbers: [Backtrace: Int] = [:]
     var backtraces: [Backtrace] = []
     var fibrils: [DumpedFibril] = []
-    let wanted = FibrilCopies.Wanted(stacks: true, pointed: CallArguments.pointed)
+    let wanted = FibrilCopies.Wanted(stacks: { _ in true }, pointed: CallArguments.pointed)
     let inspection = source.read(wants: wanted) { snapshot, copies in
       var fibril = DumpedFibril(snapshot)
       fibril.pointed = copies.pointed

@@ -3,32 +3,68 @@
 internal import CFibrilContract
 internal import TraceEvents
 
+/// What a fibril that was read is handed to.
+typealias FibrilHandler = (FibrilSnapshot, FibrilCopies) -> Void
+
 struct EntryReader<Memory: MemoryReader> {
   private let memory: Memory
   private let step: UInt64
   private var clock: TickClock
   private let wants: FibrilCopies.Wanted
+  private let limits: TableLimits
   private(set) var fibrils: [FibrilSnapshot] = []
   private(set) var problems: [String] = []
   /// Chunks that were read already, so that a table that names one again and again has an end.
   private var chunksSeen: Set<UInt64> = []
-  private var entriesSeen = 0
+  private var bytesLeft: Int
+  private var pointedBytesLeft: Int
+  private var stacksLeftOut = 0
 
-  /// Entries in one bulk copy: their stacks take 64 MiB at most.
+  // The copies of one batch; their memory is used for the next.
+  private var before = MemoryCopy()
+  private var stacks = MemoryCopy()
+  private var after = MemoryCopy()
+  private var wanted: [WantedEntry] = []
+  private var stackRanges: [Range<UInt64>] = []
+
+  /// Entries in one bulk copy, and how many bytes of stacks may come with them.
   private static var batchEntries: Int { 1024 }
+  private static var batchStackBytes: Int { 4 << 20 }
 
-  init(memory: Memory, root: fibril_root, clock: TickClock, wants: FibrilCopies.Wanted) {
+  /// An entry of a batch, and what was asked for with it.
+  private struct WantedEntry {
+    var index: Int
+    var sequence: UInt32
+    var stack: Range<UInt64>
+    var arguments: CallArguments
+    var pointed: [PointedRange]
+
+    /// Is a later copy of the entry whole, and were these the right things to copy?
+    func isConfirmed(by after: fibril_entry, _ slot: fibril_task_slot) -> Bool {
+      after.isWhole(since: sequence, slot) && (stack.isEmpty || after.stackRange == stack)
+        && (pointed.isEmpty || after.arguments == arguments)
+    }
+  }
+
+  private typealias CallArguments = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+  init(
+    memory: Memory, root: fibril_root, clock: TickClock, wants: FibrilCopies.Wanted, limits: TableLimits
+  ) {
     self.memory = memory
     step = UInt64(root.fibril_bytes)
     self.clock = clock
     self.wants = wants
+    self.limits = limits
+    bytesLeft = limits.bytes
+    pointedBytesLeft = limits.pointedBytes
   }
 
   /// Reads all fibrils of a task.
-  mutating func read(_ task: TaskSlot, _ onFibril: (FibrilSnapshot, FibrilCopies) -> Void) {
+  mutating func read(_ task: TaskSlot, _ onFibril: FibrilHandler) {
     guard let (slot, chunks) = chunks(of: task) else { return }
     let entries = Int(slot.chunk_entries)
-    guard entries <= TableLimit.chunkEntries else {
+    guard entries <= TableLimits.chunkEntries else {
       problems.append("task \(slot.task) claims chunks of \(entries) fibrils")
       return
     }
@@ -37,13 +73,16 @@ struct EntryReader<Memory: MemoryReader> {
         problems.append("task \(slot.task) names a chunk of fibrils twice")
         continue
       }
-      entriesSeen += entries
-      guard entriesSeen <= TableLimit.fibrils, Range(chunk, bytes: UInt64(entries) * step) != nil else {
-        problems.append("task \(slot.task) claims more fibrils than there can be")
-        return
+      guard Range(chunk, bytes: UInt64(entries) * step) != nil else {
+        problems.append("a chunk of fibrils of task \(slot.task) lies outside the address space")
+        continue
       }
       for first in stride(from: 0, to: entries, by: Self.batchEntries) {
         let count = min(Self.batchEntries, entries - first)
+        guard takeBytes(2 * count * Int(step)), fibrils.count < limits.fibrils else {
+          problems.append("task \(slot.task) has more fibrils than can be read; the rest is left out")
+          return
+        }
         guard readBatch(at: chunk + UInt64(first) * step, count, slot, onFibril) else {
           problems.append("a chunk of fibrils of task \(slot.task) cannot be read to its end")
           break
@@ -52,14 +91,30 @@ struct EntryReader<Memory: MemoryReader> {
     }
   }
 
+  /// To be called once, after the last task.
+  mutating func finish() {
+    guard stacksLeftOut > 0 else { return }
+    problems.append("the stacks of \(stacksLeftOut) fibrils were left out: all together are too large")
+  }
+
+  private mutating func takeBytes(_ count: Int) -> Bool {
+    guard count <= bytesLeft else { return false }
+    bytesLeft -= count
+    return true
+  }
+
   /// The addresses of a task's chunks. The array moves when it grows: what was read counts if the
   /// slot still names the same array afterwards. nil: the task is gone, or its array unreadable.
   private mutating func chunks(of task: TaskSlot) -> (slot: fibril_task_slot, chunks: [UInt64])? {
     var slot = task.slot
-    for _ in 0..<TableLimit.tries {
+    for _ in 0..<TableLimits.tries {
       let count = Int(slot.chunk_count)
-      guard count <= TableLimit.fibrils, let range = Range(slot.chunks, bytes: UInt64(count) * 8) else {
+      guard count <= TableLimits.chunksOfTask, let range = Range(slot.chunks, bytes: UInt64(count) * 8) else {
         problems.append("task \(slot.task) claims \(count) chunks of fibrils")
+        return nil
+      }
+      guard takeBytes(range.count) else {
+        problems.append("task \(slot.task) has more fibrils than can be read; they are left out")
         return nil
       }
       let copy = memory.read([range])
@@ -76,48 +131,83 @@ struct EntryReader<Memory: MemoryReader> {
     return nil
   }
 
+  // MARK: Many entries
+
   /// Reads `count` entries that lie one behind the other; false if not all of them can be read.
   private mutating func readBatch(
-    at address: UInt64, _ count: Int, _ slot: fibril_task_slot, _ onFibril: (FibrilSnapshot, FibrilCopies) -> Void
+    at address: UInt64, _ count: Int, _ slot: fibril_task_slot, _ onFibril: FibrilHandler
   ) -> Bool {
-    let range = address..<address + UInt64(count) * step
-    let before = memory.read([range])
-    let entries = (0..<count).map { before.load(fibril_entry.self, from: 0, at: $0 * Int(step)) }
-    let stackRanges = entries.map { entry in entry.map { $0.stackRange(wants) } ?? 0..<0 }
-    let stacks = memory.read(stackRanges)
-    let ranges = entries.map { entry in entry.map { $0.pointedRanges(wants) } ?? [] }
-    let pointed = memory.read(pointed: ranges)
-    let after = memory.read([range])
-    for (index, entry) in entries.enumerated() {
-      guard let entry else { return false }
-      let sequence = after.load(UInt32.self, from: 0, at: index * Int(step))
-      if entry.isWhole(sequence, slot) {
-        let copies = FibrilCopies(
-          stackAddress: stackRanges[index].lowerBound, stack: stacks[index], pointed: pointed[index])
-        emit(entry, slot, copies, onFibril)
-      } else {
-        readAgain(at: address + UInt64(index) * step, slot, onFibril)
-      }
+    before.fill([address..<address + UInt64(count) * step], from: memory)
+    let readable = before[0].count / Int(step)
+    var first = 0
+    while first < readable {
+      let began = ClockPair.now().nanoseconds
+      let end = gather(first, readable, slot)
+      let range = address + UInt64(first) * step..<address + UInt64(end) * step
+      if !wanted.isEmpty { compare(range, first, slot, began, onFibril) }
+      first = end
     }
-    return true
+    return readable == count
   }
 
-  /// Reads one entry until it does not change meanwhile.
-  private mutating func readAgain(
-    at address: UInt64, _ slot: fibril_task_slot, _ onFibril: (FibrilSnapshot, FibrilCopies) -> Void
+  /// Notes what is wanted of the entries from `first` on, as long as their stacks are not too large all
+  /// together, and returns where the next batch begins.
+  private mutating func gather(_ first: Int, _ end: Int, _ slot: fibril_task_slot) -> Int {
+    wanted.removeAll(keepingCapacity: true)
+    stackRanges.removeAll(keepingCapacity: true)
+    var bytes = 0
+    for index in first..<end {
+      let offset = index * Int(step)
+      guard before.load(UInt64.self, from: 0, at: offset + 8) != 0,
+        let entry = before.load(fibril_entry.self, from: 0, at: offset)
+      else { continue }
+      let want = want(entry, index, slot)
+      wanted.append(want)
+      stackRanges.append(want.stack)
+      bytes += want.stack.count
+      if bytes >= Self.batchStackBytes { return index + 1 }
+    }
+    return end
+  }
+
+  /// Copies what is wanted, then the entries once more. What that second copy says is whole if the
+  /// sequence is the one of the first: nothing has changed since that was read, neither the entry nor
+  /// what it points at.
+  private mutating func compare(
+    _ range: Range<UInt64>, _ first: Int, _ slot: fibril_task_slot, _ began: UInt64, _ onFibril: FibrilHandler
   ) {
+    stacks.fill(stackRanges, from: memory)
+    var pointed = memory.read(pointed: wanted.lazy.map(\.pointed).filter { !$0.isEmpty })[...]
+    after.fill([range], from: memory)
+    let isInTime = ClockPair.now().nanoseconds &- began < TableLimits.copyNanoseconds
+    for (number, want) in wanted.enumerated() {
+      let pointed = want.pointed.isEmpty ? [] : pointed.removeFirst()
+      let entry = after.load(fibril_entry.self, from: 0, at: (want.index - first) * Int(step))
+      if isInTime, let entry, want.isConfirmed(by: entry, slot) {
+        emit(entry, slot, FibrilCopies(want.stack.lowerBound, stacks[number], keep(pointed)), onFibril)
+      } else {
+        readAgain(at: range.lowerBound + UInt64(want.index - first) * step, slot, onFibril)
+      }
+    }
+  }
+
+  // MARK: One entry
+
+  /// Reads one entry until it does not change meanwhile.
+  private mutating func readAgain(at address: UInt64, _ slot: fibril_task_slot, _ onFibril: FibrilHandler) {
     var last: fibril_entry?
-    for _ in 0..<TableLimit.tries {
+    for _ in 0..<TableLimits.tries {
+      let began = ClockPair.now().nanoseconds
       guard let entry = memory.read(fibril_entry.self, at: address) else { break }
-      let stackRange = entry.stackRange(wants)
-      let copy = memory.read([stackRange])
-      let pointed = memory.read(pointed: [entry.pointedRanges(wants)])
-      if entry.isWhole(memory.read(UInt32.self, at: address), slot) {
-        let copies = FibrilCopies(stackAddress: stackRange.lowerBound, stack: copy[0], pointed: pointed[0])
-        emit(entry, slot, copies, onFibril)
+      let want = want(entry, 0, slot)
+      let copy = memory.read([want.stack])
+      let pointed = memory.read(pointed: [want.pointed])[0]
+      guard let after = memory.read(fibril_entry.self, at: address) else { break }
+      last = after
+      if want.isConfirmed(by: after, slot), ClockPair.now().nanoseconds &- began < TableLimits.copyNanoseconds {
+        emit(after, slot, FibrilCopies(want.stack.lowerBound, copy[0], keep(pointed)), onFibril)
         return
       }
-      last = entry
     }
     guard let last, last.id != 0 else { return }
     var fibril = FibrilSnapshot(last, slot, &clock)
@@ -127,64 +217,30 @@ struct EntryReader<Memory: MemoryReader> {
   }
 
   private mutating func emit(
-    _ entry: fibril_entry, _ slot: fibril_task_slot, _ copies: FibrilCopies,
-    _ onFibril: (FibrilSnapshot, FibrilCopies) -> Void
+    _ entry: fibril_entry, _ slot: fibril_task_slot, _ copies: FibrilCopies, _ onFibril: FibrilHandler
   ) {
     guard entry.id != 0 else { return }
     let fibril = FibrilSnapshot(entry, slot, &clock)
     fibrils.append(fibril)
     onFibril(fibril, copies)
   }
-}
 
-extension fibril_entry {
-  /// What is to be copied of the stack, from the saved stack pointer on; empty if there is none.
-  fileprivate func stackRange(_ wants: FibrilCopies.Wanted) -> Range<UInt64> {
-    guard wants.stacks, sequence % 2 == 0, id != 0, stack_pointer >= stack_low, stack_pointer < stack_high else {
-      return 0..<0
+  private mutating func want(_ entry: fibril_entry, _ index: Int, _ slot: fibril_task_slot) -> WantedEntry {
+    var stack = entry.stackRange
+    if !stack.isEmpty, !wants.stacks(FibrilSnapshot(entry, slot, &clock)) { stack = 0..<0 }
+    if !takeBytes(stack.count) {
+      stacksLeftOut += 1
+      stack = 0..<0
     }
-    return stack_pointer..<stack_pointer + min(stack_high - stack_pointer, TableLimit.stackBytes)
+    return WantedEntry(
+      index: index, sequence: entry.sequence, stack: stack, arguments: entry.arguments,
+      pointed: entry.pointedRanges(wants))
   }
 
-  /// What its call points at.
-  fileprivate func pointedRanges(_ wants: FibrilCopies.Wanted) -> [PointedRange] {
-    guard id != 0, sequence % 2 == 0, call >= 0 else { return [] }
-    return wants.pointed(
-      UInt32(call), [arguments.0, arguments.1, arguments.2, arguments.3, arguments.4, arguments.5])
-  }
-
-  /// Is this copy whole, given the sequence as it was afterwards? A running fibril's is odd for as
-  /// long as it runs; what its entry says of its state and stack pointer is then stale by design.
-  fileprivate func isWhole(_ after: UInt32?, _ slot: fibril_task_slot) -> Bool {
-    guard after == sequence else { return false }
-    return sequence % 2 == 0 || state == UInt8(FIBRIL_STATE_RUNNING.rawValue) || (id != 0 && id == slot.running)
-  }
-}
-
-extension FibrilSnapshot {
-  fileprivate init(_ entry: fibril_entry, _ slot: fibril_task_slot, _ clock: inout TickClock) {
-    self.init(
-      fibril: entry.id, task: slot.task,
-      state: entry.sequence % 2 != 0 ? .running : FibrilState(rawValue: entry.state))
-    reason = state == .blocked ? BlockReason(rawValue: UInt32(entry.reason)) : .none
-    object = state == .blocked ? entry.object : 0
-    since = entry.since == 0 ? 0 : clock.nanoseconds(atTicks: entry.since)
-    nextNumber = entry.next_number
-    parent = entry.parent
-    self.entry = entry.entry
-    name = entry.name
-    if entry.call >= 0 {
-      call = UInt32(entry.call)
-      let (first, second, third, fourth, fifth, sixth) = entry.arguments
-      arguments = [first, second, third, fourth, fifth, sixth]
-    }
-    owner = entry.owner
-    deadline = entry.deadline
-    let flags = UInt32(entry.flags)
-    isCall = flags & FIBRIL_ENTRY_CALL.rawValue != 0
-    isRoot = flags & FIBRIL_ENTRY_ROOT.rawValue != 0
-    onHelper = flags & FIBRIL_ENTRY_HELPER.rawValue != 0
-    stackPointer = entry.sequence % 2 != 0 ? 0 : entry.stack_pointer
-    if entry.stack_low < entry.stack_high { stack = entry.stack_low..<entry.stack_high }
+  private mutating func keep(_ pointed: [PointedBytes]) -> [PointedBytes] {
+    let count = pointed.reduce(0) { $0 + $1.bytes.count }
+    guard count <= pointedBytesLeft else { return [] }
+    pointedBytesLeft -= count
+    return pointed
   }
 }

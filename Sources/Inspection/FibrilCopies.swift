@@ -1,4 +1,5 @@
 // What is copied of a fibril beside its entry, at the same moment: its stack, and what its call points at.
+public import TraceEvents
 
 /// A parked fibril's stack, copied from its saved stack pointer upward.
 public struct StackCopy: Sendable {
@@ -31,16 +32,16 @@ public struct FibrilCopies: Sendable {
 
   /// What is to be copied.
   public struct Wanted {
-    /// Whether stacks are.
-    public var stacks: Bool
+    /// Of which fibrils the stack is. Asked before it is read; the entry may be read again after that.
+    public var stacks: (FibrilSnapshot) -> Bool
     /// What of a call's memory is.
     public var pointed: PointedRanges
 
     /// Only the entries.
-    public static var nothing: Wanted { Wanted(stacks: false) { _, _ in [] } }
+    public static var nothing: Wanted { Wanted(stacks: { _ in false }, pointed: { _, _ in [] }) }
 
-    /// Stacks, what calls point at, or both.
-    public init(stacks: Bool, pointed: @escaping PointedRanges) {
+    /// Some stacks, what calls point at, or both.
+    public init(stacks: @escaping (FibrilSnapshot) -> Bool, pointed: @escaping PointedRanges) {
       self.stacks = stacks
       self.pointed = pointed
     }
@@ -48,7 +49,7 @@ public struct FibrilCopies: Sendable {
 
   init() {}
 
-  init(stackAddress: UInt64, stack: ArraySlice<UInt8>, pointed: [PointedBytes]) {
+  init(_ stackAddress: UInt64, _ stack: ArraySlice<UInt8>, _ pointed: [PointedBytes]) {
     self.stack = stack.isEmpty ? nil : StackCopy(address: stackAddress, bytes: stack)
     self.pointed = pointed
   }

@@ -7,14 +7,17 @@ public protocol MemoryReader {
   func copy(_ ranges: ArraySlice<Range<UInt64>>, to bytes: inout [UInt8], at offset: Int) -> Int
 }
 
-/// Several ranges of memory, copied in one go.
+/// Several ranges of memory, copied in one go. It can be filled again, which costs no new memory.
 public struct MemoryCopy {
-  /// The ranges' bytes, one behind the other; zero where they could not be read.
-  public private(set) var bytes: [UInt8]
+  /// The ranges' bytes, one behind the other. Beyond what could be read lies whatever lay there before.
+  private var bytes: [UInt8] = []
   /// Where each range begins in `bytes`.
-  public private(set) var starts: [Int]
+  private var starts: [Int] = []
   /// How many bytes of each range could be read.
-  public private(set) var counts: [Int]
+  private var counts: [Int] = []
+
+  /// Nothing yet.
+  public init() {}
 
   /// A structure at `offset` in the range number `index`; nil unless all of it was read.
   func load<Structure: BitwiseCopyable>(_ type: Structure.Type, from index: Int, at offset: Int = 0) -> Structure? {
@@ -24,23 +27,22 @@ public struct MemoryCopy {
 
   /// What could be read of a range.
   public subscript(index: Int) -> ArraySlice<UInt8> { bytes[starts[index]..<starts[index] + counts[index]] }
-}
 
-extension MemoryReader {
   /// Copies all ranges; what lies behind an unreadable place is asked for again.
-  public func read(_ ranges: [Range<UInt64>]) -> MemoryCopy {
-    var starts: [Int] = []
-    starts.reserveCapacity(ranges.count)
+  mutating func fill(_ ranges: [Range<UInt64>], from memory: some MemoryReader) {
+    starts.removeAll(keepingCapacity: true)
+    counts.removeAll(keepingCapacity: true)
     var total = 0
     for range in ranges {
       starts.append(total)
+      counts.append(0)
       total += range.count
     }
-    var bytes = [UInt8](repeating: 0, count: total)
-    var counts = [Int](repeating: 0, count: ranges.count)
+    // More than is needed now, so that the next time needs no more.
+    if bytes.count < total { bytes = [UInt8](repeating: 0, count: bytes.isEmpty ? total : total + total / 2) }
     var index = 0
     while index < ranges.count {
-      var copied = copy(ranges[index...], to: &bytes, at: starts[index])
+      var copied = memory.copy(ranges[index...], to: &bytes, at: starts[index])
       while index < ranges.count, copied >= ranges[index].count {
         counts[index] = ranges[index].count
         copied -= ranges[index].count
@@ -50,7 +52,15 @@ extension MemoryReader {
       counts[index] = copied
       index += 1
     }
-    return MemoryCopy(bytes: bytes, starts: starts, counts: counts)
+  }
+}
+
+extension MemoryReader {
+  /// Copies all ranges.
+  public func read(_ ranges: [Range<UInt64>]) -> MemoryCopy {
+    var copy = MemoryCopy()
+    copy.fill(ranges, from: self)
+    return copy
   }
 
   /// One structure; nil if it cannot be read whole.

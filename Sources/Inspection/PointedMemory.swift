@@ -5,7 +5,7 @@ public struct PointedRange: Sendable {
   /// Which argument, from 0.
   public var argument: Int
   public var address: UInt64
-  /// How much of it is worth having; `TableLimit.pointedBytes` is the most that is copied.
+  /// How much of it is worth having; `TableLimits.argumentBytes` is the most that is copied.
   public var bytes: Int
 
   public init(argument: Int, address: UInt64, bytes: Int) {
@@ -17,7 +17,7 @@ public struct PointedRange: Sendable {
   /// Empty where no such memory can be.
   var addresses: Range<UInt64> {
     guard address != 0, bytes > 0 else { return 0..<0 }
-    return Range(address, bytes: min(UInt64(bytes), TableLimit.pointedBytes)) ?? 0..<0
+    return Range(address, bytes: min(UInt64(bytes), TableLimits.argumentBytes)) ?? 0..<0
   }
 }
 

@@ -45,13 +45,15 @@ public struct ProcessMemory: MemoryReader, Sendable {
     let wanted = ranges.reduce(0) { $0 + $1.count }
     guard wanted > 0 else { return 0 }
     precondition(offset + wanted <= bytes.count)
-    let remote = unsafe ranges.map {
-      unsafe iovec(iov_base: UnsafeMutableRawPointer(bitPattern: UInt($0.lowerBound)), iov_len: $0.count)
-    }
-    return unsafe bytes.withUnsafeMutableBytes { buffer in
-      var local = unsafe iovec(iov_base: buffer.baseAddress! + offset, iov_len: wanted)
-      return unsafe remote.withUnsafeBufferPointer { remote in
-        unsafe fibril_read_process(processID, &local, 1, remote.baseAddress, remote.count)
+    return unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: ranges.count) { remote in
+      for (index, range) in ranges.enumerated() {
+        unsafe remote.initializeElement(
+          at: index,
+          to: iovec(iov_base: UnsafeMutableRawPointer(bitPattern: UInt(range.lowerBound)), iov_len: range.count))
+      }
+      return unsafe bytes.withUnsafeMutableBytes { buffer in
+        var local = unsafe iovec(iov_base: buffer.baseAddress! + offset, iov_len: wanted)
+        return unsafe fibril_read_process(processID, &local, 1, remote.baseAddress, remote.count)
       }
     }
   }

@@ -11,21 +11,6 @@ public struct Inspection: Sendable {
   public var problems: [String] = []
 }
 
-/// What a table may hold at most; whatever says more is damaged.
-enum TableLimit {
-  static let structureBytes = 64 << 10
-  static let tasks = 64 << 10
-  static let names = 1 << 20
-  static let fibrils = 16 << 20
-  static let chunkEntries = 1 << 20
-  /// How often a task slot or an entry that changes meanwhile is read again.
-  static let tries = 16
-  /// What is copied of one stack.
-  static let stackBytes: UInt64 = 64 << 10
-  /// What is copied of the memory that one argument of a call points at.
-  static let pointedBytes: UInt64 = 256
-}
-
 /// A task's slot, and where it lies.
 struct TaskSlot {
   var address: UInt64
@@ -38,15 +23,18 @@ public struct TableReader<Memory: MemoryReader> {
   let processID: Int32
   let root: fibril_root
   private let rootAddress: UInt64
+  private let limits: TableLimits
 
   /// Throws `InspectionError.noTable` where there is no table yet, `damagedTable` where there is none.
-  public init(memory: Memory, rootAddress: UInt64, processID: Int32) throws(InspectionError) {
+  public init(
+    memory: Memory, rootAddress: UInt64, processID: Int32, limits: TableLimits = .standard
+  ) throws(InspectionError) {
     guard let root = memory.read(fibril_root.self, at: rootAddress), root.magic != 0 else { throw .noTable(processID) }
     func require(_ condition: Bool, _ detail: @autoclosure () -> String) throws(InspectionError) {
       if !condition { throw .damagedTable(processID, detail: detail()) }
     }
     func isSane(_ bytes: UInt32, atLeast known: Int) -> Bool {
-      Int(bytes) >= known && Int(bytes) <= TableLimit.structureBytes
+      Int(bytes) >= known && Int(bytes) <= TableLimits.structureBytes
     }
     try require(root.magic == FIBRIL_ROOT_MAGIC, "its fibril table does not begin as one")
     try require(root.version == FIBRIL_TABLE_VERSION, "its fibril table has version \(root.version)")
@@ -56,12 +44,13 @@ public struct TableReader<Memory: MemoryReader> {
         && isSane(root.name_bytes, atLeast: MemoryLayout<fibril_name>.size)
         && isSane(root.fibril_bytes, atLeast: MemoryLayout<fibril_entry>.size),
       "the table gives impossible sizes")
-    try require(root.task_slots <= TableLimit.tasks, "the table claims \(root.task_slots) tasks")
-    try require(root.name_count <= TableLimit.names, "the table claims \(root.name_count) names")
+    try require(root.task_slots <= TableLimits.tasks, "the table claims \(root.task_slots) tasks")
+    try require(root.name_count <= TableLimits.names, "the table claims \(root.name_count) names")
     self.memory = memory
     self.processID = processID
     self.root = root
     self.rootAddress = rootAddress
+    self.limits = limits
   }
 
   /// Which layout saved contexts have: `enum fibril_context`.
@@ -85,10 +74,11 @@ public struct TableReader<Memory: MemoryReader> {
     let slots = readSlots(&inspection.problems)
     // Heads before entries: whatever changes in between is in the records from there on.
     inspection.snapshot.tasks = zip(slots, readHeads(slots)).map { TaskSnapshot($0.slot, nextNumber: $1) }
-    var entries = EntryReader(memory: memory, root: root, clock: clock, wants: wants)
+    var entries = EntryReader(memory: memory, root: root, clock: clock, wants: wants, limits: limits)
     for slot in slots {
       entries.read(slot, onFibril)
     }
+    entries.finish()
     inspection.snapshot.fibrils = entries.fibrils
     findOwners(&inspection.snapshot.fibrils)
     inspection.problems += entries.problems
@@ -142,7 +132,7 @@ public struct TableReader<Memory: MemoryReader> {
   private func names(from first: Int, _ problems: inout [String]) -> [String] {
     // Names were added since the root was first read.
     let root = memory.read(fibril_root.self, at: rootAddress) ?? root
-    let count = min(Int(root.name_count), TableLimit.names)
+    let count = min(Int(root.name_count), TableLimits.names)
     var names: [String] = []
     for batch in stride(from: first, to: count, by: 4096) {
       let start = root.names &+ UInt64(batch) &* UInt64(self.root.name_bytes)

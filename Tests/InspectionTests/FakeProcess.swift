@@ -177,7 +177,7 @@ extension FakeProcess {
     let inspection = reader.read(
       command: "fake",
       wants: .init(
-        stacks: true,
+        stacks: { _ in true },
         pointed: { _, arguments in
           [PointedRange(argument: 1, address: arguments[1], bytes: 256)]
         })

@@ -20,8 +20,8 @@ import TraceEvents
       if Bool.random(using: &random) { process.bytes.removeLast(.random(in: 0..<process.bytes.count, using: &random)) }
       if let (inspection, stacks) = try? process.inspect() {
         answers += 1
-        #expect(inspection.snapshot.fibrils.count <= TableLimit.fibrils)
-        #expect(stacks.values.allSatisfy { $0.bytes.count <= Int(TableLimit.stackBytes) })
+        #expect(inspection.snapshot.fibrils.count <= TableLimits.standard.fibrils)
+        #expect(stacks.values.allSatisfy { $0.bytes.count <= Int(TableLimits.stackBytes) })
       }
     }
     // The damage is not so bad that nothing is left to read.
