@@ -43,42 +43,42 @@ public struct ProcessDump {
   /// Tells what lies at the addresses of backtraces.
   public let symbolizer: Symbolizer
 
-  /// Looks at a process now, or into a core file.
-  public init(of source: some InspectedProcess) {
+  /// Looks at a process now, or into a core file. What takes time is only done for fibrils that are wanted:
+  /// the stacks of all others are neither copied nor walked. They are in `fibrils` all the same.
+  public init(of source: some InspectedProcess, where isWanted: @escaping (FibrilSnapshot) -> Bool = { _ in true }) {
     symbolizer = Symbolizer(modules: source.symbolModules())
     let walker = StackWalker(source, symbolizer)
-    var numbers: [Backtrace: Int] = [:]
-    var backtraces: [Backtrace] = []
+    var backtraces = BacktraceSet()
     var fibrils: [DumpedFibril] = []
-    let wanted = FibrilCopies.Wanted(stacks: { _ in true }, pointed: CallArguments.pointed)
-    let inspection = source.read(wants: wanted) { snapshot, copies in
+    let inspection = source.read(wants: Self.wanted(isWanted)) { snapshot, copies in
       var fibril = DumpedFibril(snapshot)
       fibril.pointed = copies.pointed
       if let stack = copies.stack, let backtrace = walker.walk(parked: stack) {
-        let number = numbers[backtrace] ?? backtraces.count
-        if number == backtraces.count {
-          numbers[backtrace] = number
-          backtraces.append(backtrace)
-        }
-        fibril.stack = .parked(backtrace: number)
+        fibril.stack = backtraces.number(of: backtrace).map { .parked(backtrace: $0) }
       }
       fibrils.append(fibril)
     }
     process = inspection.snapshot
     problems = inspection.problems
+    if let problem = backtraces.problem { problems.append(problem) }
     // The table finds out who owns a lock after it has handed out who waits for it.
     for (index, snapshot) in process.fibrils.enumerated() { fibrils[index].snapshot = snapshot }
     process.fibrils = []
-    self.backtraces = backtraces
+    self.backtraces = backtraces.all
     self.fibrils = fibrils
-    addRunning(walker)
-    addNeverUsed(source)
+    let wanted = fibrils.indices.filter { isWanted(fibrils[$0].snapshot) }
+    addRunning(wanted, walker)
+    addNeverUsed(wanted, source)
     self.fibrils.sort { ($0.snapshot.task, $0.snapshot.fibril) < ($1.snapshot.task, $1.snapshot.fibril) }
   }
 
-  private mutating func addRunning(_ walker: StackWalker<some InspectedProcess>) {
+  private static func wanted(_ isWanted: @escaping (FibrilSnapshot) -> Bool) -> FibrilCopies.Wanted {
+    FibrilCopies.Wanted(stacks: isWanted, pointed: CallArguments.pointed)
+  }
+
+  private mutating func addRunning(_ wanted: [Int], _ walker: StackWalker<some InspectedProcess>) {
     let running = Dictionary(
-      grouping: fibrils.indices.filter { fibrils[$0].snapshot.state == .running }, by: { fibrils[$0].snapshot.task })
+      grouping: wanted.filter { fibrils[$0].snapshot.state == .running }, by: { fibrils[$0].snapshot.task })
     for task in process.tasks {
       guard let indices = running[task.task] else { continue }
       let views = walker.views(ofRunning: indices.map { fibrils[$0].snapshot }, on: task)
@@ -86,8 +86,8 @@ public struct ProcessDump {
     }
   }
 
-  private mutating func addNeverUsed(_ source: some InspectedProcess) {
-    let owners = fibrils.indices.filter { !fibrils[$0].snapshot.stack.isEmpty && !fibrils[$0].snapshot.isCall }
+  private mutating func addNeverUsed(_ wanted: [Int], _ source: some InspectedProcess) {
+    let owners = wanted.filter { !fibrils[$0].snapshot.stack.isEmpty && !fibrils[$0].snapshot.isCall }
     for (index, free) in zip(owners, source.neverUsed(owners.map { fibrils[$0].snapshot.stack })) {
       fibrils[index].neverUsed = free
     }
