@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/io_uring.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,6 +42,25 @@ int fibril_memory_file(const uint8_t *bytes, size_t count)
 		}
 	}
 	return fd;
+}
+
+int fibril_enter_processor(int processor, struct fibril_affinity *before)
+{
+	struct fibril_affinity only = {0};
+
+	if (processor < 0 || processor >= (int)sizeof only * 8)
+		return -EINVAL;
+	only.processors[processor / 64] = 1ull << processor % 64;
+	if (sched_getaffinity(0, sizeof *before, (cpu_set_t *)before) < 0 ||
+	    sched_setaffinity(0, sizeof only, (const cpu_set_t *)&only) < 0)
+		return -errno;
+	sched_yield();
+	return 0;
+}
+
+void fibril_leave_processor(const struct fibril_affinity *before)
+{
+	sched_setaffinity(0, sizeof *before, (const cpu_set_t *)before);
 }
 
 static int bpf(int command, union bpf_attr *attr)

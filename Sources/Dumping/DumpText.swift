@@ -62,6 +62,10 @@ public struct DumpText {
     if dump.fibrils.isEmpty { text.append(" (") }
     text.append("), ")
     text.append(foreign: snapshot.runtime)
+    if let stop = dump.stop {
+      text.append(", ")
+      text.append(own: stop.words)
+    }
     text.append("\n")
     let sizes = Dictionary(grouping: dump.fibrils, by: \.snapshot.task).mapValues(\.count)
     for task in snapshot.tasks.sorted(by: { $0.task < $1.task }) {
@@ -175,6 +179,7 @@ public struct DumpText {
       case .inCall(let call, _):
         text.append(", but its thread is in the kernel: ")
         CallArguments.append(call: call.number, call.arguments, call.pointed, to: &text)
+        call.wait.append(to: &text)
       case .inKernel(isStopped: true, _): text.append(", but its thread is stopped")
       case .inKernel(isStopped: false, _): text.append(", but its thread is in the kernel")
       default: break

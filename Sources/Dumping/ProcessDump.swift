@@ -40,6 +40,8 @@ public struct ProcessDump {
   public var backtraces: [Backtrace] = []
   /// What could not be read of the table itself, a sentence each.
   public var problems: [String]
+  /// For how long the process was stopped; nil: it was not.
+  public let stop: StopAccount?
   /// Tells what lies at the addresses of backtraces.
   public let symbolizer: Symbolizer
 
@@ -47,6 +49,7 @@ public struct ProcessDump {
   /// the stacks of all others are neither copied nor walked. They are in `fibrils` all the same.
   public init(of source: some InspectedProcess, where isWanted: @escaping (FibrilSnapshot) -> Bool = { _ in true }) {
     symbolizer = Symbolizer(modules: source.symbolModules())
+    stop = source.stop
     let walker = StackWalker(source, symbolizer)
     var backtraces = BacktraceSet()
     var fibrils: [DumpedFibril] = []
@@ -70,6 +73,14 @@ public struct ProcessDump {
     addRunning(wanted, walker)
     addNeverUsed(wanted, source)
     self.fibrils.sort { ($0.snapshot.task, $0.snapshot.fibril) < ($1.snapshot.task, $1.snapshot.fibril) }
+  }
+
+  /// Stops a live process, copies all there is to see, lets it go on, and only then looks at the copy.
+  /// Throws `InspectionError` if it cannot be stopped.
+  public init(
+    stopping process: ProcessInspector, where isWanted: @escaping (FibrilSnapshot) -> Bool = { _ in true }
+  ) throws(InspectionError) {
+    self.init(of: try FrozenProcess(process, wants: Self.wanted(isWanted)), where: isWanted)
   }
 
   private static func wanted(_ isWanted: @escaping (FibrilSnapshot) -> Bool) -> FibrilCopies.Wanted {

@@ -6,6 +6,10 @@ public enum InspectionError: Error, Equatable, Sendable, CustomStringConvertible
   case noSuchProcess(Int32)
   /// The kernel refuses to show the process's memory to this user.
   case noRights(Int32)
+  /// It cannot be stopped, as a debugger has it already: this process.
+  case hasDebugger(Int32, debugger: Int32)
+  /// Stopping it failed with this errno.
+  case cannotStop(Int32, errno: Int32)
   /// The process maps no module with a fibril table, or the table is still empty.
   case noTable(Int32)
   /// The table is there, but `detail` is not as its contract says.
@@ -22,6 +26,16 @@ public enum InspectionError: Error, Equatable, Sendable, CustomStringConvertible
       """
       cannot inspect process \(process): not allowed to read its memory; run as its user (where \
       kernel.yama.ptrace_scope is 0), as root, or with CAP_SYS_PTRACE
+      """
+    case .hasDebugger(let process, let debugger):
+      """
+      cannot stop process \(process): process \(debugger) traces it already; end that debugger, or leave out --stop, \
+      which works beside one
+      """
+    case .cannotStop(let process, let errno):
+      """
+      cannot stop process \(process): \(unsafe String(cString: strerror(errno))); leave out --stop to look at it while \
+      it runs
       """
     case .noTable(let process):
       """

@@ -12,6 +12,8 @@ public protocol InspectedProcess {
   var map: MemoryMap { get }
   /// The files whose code it has mapped.
   var modules: [Module] { get }
+  /// For how long it was stopped to be read; nil: it was not.
+  var stop: StopAccount? { get }
   /// Copies memory.
   func copies(of ranges: [Range<UInt64>]) -> MemoryCopy
   /// Reads all tasks, fibrils and names. For `onFibril` see `TableReader.read`.
@@ -22,6 +24,11 @@ public protocol InspectedProcess {
   func capture(threadID: UInt32, pointed: PointedRanges) -> ThreadCapture
   /// Bytes at the low end of each stack that were never touched; nil where nobody knows.
   func neverUsed(_ stacks: [Range<UInt64>]) -> [UInt64?]
+}
+
+extension InspectedProcess {
+  /// It was not stopped.
+  public var stop: StopAccount? { nil }
 }
 
 /// Reads the fibrils of a live process, which is neither stopped nor written to.

@@ -43,6 +43,18 @@ struct fibril_thread_registers {
 ssize_t fibril_sample_thread(pid_t tid, int timeout_ms, struct fibril_thread_registers *registers, uint8_t *stack,
 			     size_t stack_bytes);
 
+/* The processors that a thread may run on. */
+struct fibril_affinity {
+	uint64_t processors[16];
+};
+
+/*
+ * Moves the calling thread to one processor, where it gives way once, and says where it might run
+ * before. 0, or -errno.
+ */
+int fibril_enter_processor(int processor, struct fibril_affinity *before);
+void fibril_leave_processor(const struct fibril_affinity *before);
+
 /* Each tries the real thing and undoes it. 0: works. */
 int fibril_probe_bpf_program(void);   /* load a tracing program */
 int fibril_probe_kernel_function(const char *name); /* look for it in the kernel's type information */

@@ -8,9 +8,9 @@ internal import TraceEvents
 struct Dump: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what every fibril of a process is doing, and its stack.",
-    usage: "fibril dump -p PID [-w]",
+    usage: "fibril dump -p PID [-w] [--stop]",
     discussion: """
-      The process is neither stopped nor changed. It has to belong to you, or you need root or \
+      The process is neither changed nor, without --stop, stopped. It has to belong to you, or you need root or \
       CAP_SYS_PTRACE.
 
       Each fibril has one line and its call trace, the innermost function first:
@@ -41,6 +41,13 @@ struct Dump: ParsableCommand {
   @Flag(name: .customShort("w"), help: "Only fibrils that are blocked.")
   var onlyBlocked = false
 
+  @Flag(
+    help: """
+      Stop the process while it is copied, for a picture of one moment. It goes on before the picture is printed, and \
+      also when this command is killed.
+      """)
+  var stop = false
+
   func validate() throws {
     guard (pid == nil) != (symbolize == nil) else { throw ValidationError("name a process with -p, or --symbolize FILE") }
     if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id") }
@@ -50,7 +57,8 @@ struct Dump: ParsableCommand {
     if let symbolize { return try finish(symbolize) }
     guard let pid else { return }
     do {
-      let dump = ProcessDump(of: try ProcessInspector(processID: pid))
+      let process = try ProcessInspector(processID: pid)
+      let dump = stop ? try ProcessDump(stopping: process) : ProcessDump(of: process)
       var text = DumpText(dump)
       let output = OutputFile.standard
       try text.write(where: { !onlyBlocked || $0.state == .blocked }) { (bytes) throws(OutputError) in
