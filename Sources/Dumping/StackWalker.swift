@@ -81,16 +81,6 @@ struct StackWalker<Source: InspectedProcess> {
   }
 }
 
-extension ThreadCapture {
-  fileprivate var stackPointer: UInt64? {
-    switch self {
-    case .onCPU(let registers, _), .inCall(_, let registers, _), .inKernel(_, let registers, _):
-      registers.stackPointer
-    case .unavailable: nil
-    }
-  }
-}
-
 extension InspectedProcess {
   /// A few bytes of memory; fewer where they cannot be read.
   fileprivate func bytes(at address: UInt64, count: Int) -> [UInt8] {

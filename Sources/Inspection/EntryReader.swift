@@ -12,6 +12,8 @@ struct EntryReader<Memory: MemoryReader> {
   private var clock: TickClock
   private let wants: FibrilCopies.Wanted
   private let limits: TableLimits
+  /// Nothing changes meanwhile.
+  private let isStill: Bool
   private(set) var fibrils: [FibrilSnapshot] = []
   private(set) var problems: [String] = []
   /// Chunks that were read already, so that a table that names one again and again has an end.
@@ -40,8 +42,8 @@ struct EntryReader<Memory: MemoryReader> {
     var pointed: [PointedRange]
 
     /// Is a later copy of the entry whole, and were these the right things to copy?
-    func isConfirmed(by after: fibril_entry, _ slot: fibril_task_slot) -> Bool {
-      after.isWhole(since: sequence, slot) && (stack.isEmpty || after.stackRange == stack)
+    func isConfirmed(by after: fibril_entry, _ slot: fibril_task_slot, isStill: Bool) -> Bool {
+      after.isWhole(since: sequence, slot, isStill: isStill) && (stack.isEmpty || after.stackRange == stack)
         && (pointed.isEmpty || after.arguments == arguments)
     }
   }
@@ -49,13 +51,15 @@ struct EntryReader<Memory: MemoryReader> {
   private typealias CallArguments = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
 
   init(
-    memory: Memory, root: fibril_root, clock: TickClock, wants: FibrilCopies.Wanted, limits: TableLimits
+    memory: Memory, root: fibril_root, clock: TickClock, wants: FibrilCopies.Wanted, limits: TableLimits,
+    isStill: Bool
   ) {
     self.memory = memory
     step = UInt64(root.fibril_bytes)
     self.clock = clock
     self.wants = wants
     self.limits = limits
+    self.isStill = isStill
     bytesLeft = limits.bytes
     pointedBytesLeft = limits.pointedBytes
   }
@@ -183,7 +187,7 @@ struct EntryReader<Memory: MemoryReader> {
     for (number, want) in wanted.enumerated() {
       let pointed = want.pointed.isEmpty ? [] : pointed.removeFirst()
       let entry = after.load(fibril_entry.self, from: 0, at: (want.index - first) * Int(step))
-      if isInTime, let entry, want.isConfirmed(by: entry, slot) {
+      if isInTime, let entry, want.isConfirmed(by: entry, slot, isStill: isStill) {
         emit(entry, slot, FibrilCopies(want.stack.lowerBound, stacks[number], keep(pointed)), onFibril)
       } else {
         readAgain(at: range.lowerBound + UInt64(want.index - first) * step, slot, onFibril)
@@ -204,13 +208,13 @@ struct EntryReader<Memory: MemoryReader> {
       let pointed = memory.read(pointed: [want.pointed])[0]
       guard let after = memory.read(fibril_entry.self, at: address) else { break }
       last = after
-      if want.isConfirmed(by: after, slot), ClockPair.now().nanoseconds &- began < TableLimits.copyNanoseconds {
+      if want.isConfirmed(by: after, slot, isStill: isStill), ClockPair.now().nanoseconds &- began < TableLimits.copyNanoseconds {
         emit(after, slot, FibrilCopies(want.stack.lowerBound, copy[0], keep(pointed)), onFibril)
         return
       }
     }
     guard let last, last.id != 0 else { return }
-    var fibril = FibrilSnapshot(last, slot, &clock)
+    var fibril = FibrilSnapshot(last, slot, isParked: isParked(last), &clock)
     fibril.changedWhileRead = true
     fibrils.append(fibril)
     onFibril(fibril, FibrilCopies())
@@ -220,22 +224,26 @@ struct EntryReader<Memory: MemoryReader> {
     _ entry: fibril_entry, _ slot: fibril_task_slot, _ copies: FibrilCopies, _ onFibril: FibrilHandler
   ) {
     guard entry.id != 0 else { return }
-    let fibril = FibrilSnapshot(entry, slot, &clock)
+    let fibril = FibrilSnapshot(entry, slot, isParked: isParked(entry), &clock)
     fibrils.append(fibril)
     onFibril(fibril, copies)
   }
 
   private mutating func want(_ entry: fibril_entry, _ index: Int, _ slot: fibril_task_slot) -> WantedEntry {
-    var stack = entry.stackRange
-    if !stack.isEmpty, !wants.stacks(FibrilSnapshot(entry, slot, &clock)) { stack = 0..<0 }
+    // A fibril that runs has its stack pointer in its thread's registers.
+    let isParked = isParked(entry)
+    var stack = isParked ? entry.stackRange : 0..<0
+    if !stack.isEmpty, !wants.stacks(FibrilSnapshot(entry, slot, isParked: isParked, &clock)) { stack = 0..<0 }
     if !takeBytes(stack.count) {
       stacksLeftOut += 1
       stack = 0..<0
     }
     return WantedEntry(
       index: index, sequence: entry.sequence, stack: stack, arguments: entry.arguments,
-      pointed: entry.pointedRanges(wants))
+      pointed: isParked ? entry.pointedRanges(wants) : [])
   }
+
+  private func isParked(_ entry: fibril_entry) -> Bool { isStill || entry.sequence % 2 == 0 }
 
   private mutating func keep(_ pointed: [PointedBytes]) -> [PointedBytes] {
     let count = pointed.reduce(0) { $0 + $1.bytes.count }

@@ -6,32 +6,34 @@ extension fibril_entry {
   /// What there is to copy of the stack, from the saved stack pointer on; empty if there is none, which
   /// is so too of one that has ended: its stack is another's by now.
   var stackRange: Range<UInt64> {
-    guard sequence % 2 == 0, id != 0, state != UInt8(FIBRIL_STATE_DEAD.rawValue), stack_pointer >= stack_low,
-      stack_pointer < stack_high
+    guard id != 0, state != UInt8(FIBRIL_STATE_DEAD.rawValue), stack_pointer >= stack_low, stack_pointer < stack_high
     else { return 0..<0 }
     return stack_pointer..<stack_pointer + min(stack_high - stack_pointer, TableLimits.stackBytes)
   }
 
   /// What its call points at.
   func pointedRanges(_ wants: FibrilCopies.Wanted) -> [PointedRange] {
-    guard id != 0, sequence % 2 == 0, call >= 0 else { return [] }
+    guard id != 0, call >= 0 else { return [] }
     return wants.pointed(
       UInt32(call), [arguments.0, arguments.1, arguments.2, arguments.3, arguments.4, arguments.5])
   }
 
   /// Is this copy whole, given the sequence as it was before? A running fibril's is odd for as long as
   /// it runs; what its entry says of its state and stack pointer is then stale by design.
-  func isWhole(since before: UInt32, _ slot: fibril_task_slot) -> Bool {
+  ///
+  /// Nothing changes while the process stands still, and whatever an entry says then is so. (It may be in
+  /// the midst of a change: of two fibrils the one that was switched to says that it runs, the other still does.)
+  func isWhole(since before: UInt32, _ slot: fibril_task_slot, isStill: Bool) -> Bool {
     guard before == sequence else { return false }
-    return sequence % 2 == 0 || state == UInt8(FIBRIL_STATE_RUNNING.rawValue) || (id != 0 && id == slot.running)
+    return isStill || sequence % 2 == 0 || state == UInt8(FIBRIL_STATE_RUNNING.rawValue) || (id != 0 && id == slot.running)
   }
 }
 
 extension FibrilSnapshot {
-  init(_ entry: fibril_entry, _ slot: fibril_task_slot, _ clock: inout TickClock) {
+  /// `isParked`: its saved stack pointer is good.
+  init(_ entry: fibril_entry, _ slot: fibril_task_slot, isParked: Bool, _ clock: inout TickClock) {
     self.init(
-      fibril: entry.id, task: slot.task,
-      state: entry.sequence % 2 != 0 ? .running : FibrilState(rawValue: entry.state))
+      fibril: entry.id, task: slot.task, state: isParked ? FibrilState(rawValue: entry.state) : .running)
     reason = state == .blocked ? BlockReason(rawValue: UInt32(entry.reason)) : .none
     object = state == .blocked ? entry.object : 0
     since = entry.since == 0 ? 0 : clock.nanoseconds(atTicks: entry.since)
@@ -50,7 +52,7 @@ extension FibrilSnapshot {
     isCall = flags & FIBRIL_ENTRY_CALL.rawValue != 0
     isRoot = flags & FIBRIL_ENTRY_ROOT.rawValue != 0
     onHelper = flags & FIBRIL_ENTRY_HELPER.rawValue != 0
-    stackPointer = entry.sequence % 2 != 0 ? 0 : entry.stack_pointer
+    stackPointer = isParked ? entry.stack_pointer : 0
     if entry.stack_low < entry.stack_high { stack = entry.stack_low..<entry.stack_high }
   }
 }

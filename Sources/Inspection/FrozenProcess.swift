@@ -34,7 +34,7 @@ public struct FrozenProcess: InspectedProcess {
     var copies: [FibrilCopies] = []
     var bytesLeft = Self.maximumStackBytes
     var leftOut = 0
-    inspection = process.read(wants: wants) { _, lent in
+    inspection = process.readStill(wants: wants) { _, lent in
       var copy = lent
       if let stack = lent.stack {
         let isSmall = stack.bytes.count <= bytesLeft
@@ -51,10 +51,32 @@ public struct FrozenProcess: InspectedProcess {
     for task in inspection.snapshot.tasks where task.running != 0 {
       captures[task.threadID] = Self.capture(task.threadID, of: process, threads, wants.pointed)
     }
+    settleRunning()
     let stacks = inspection.snapshot.fibrils.filter { !$0.stack.isEmpty && !$0.isCall && wants.stacks($0) }.map(\.stack)
     for (stack, bytes) in zip(stacks, process.neverUsed(stacks)) { unused[stack.lowerBound] = bytes }
     let unstopped = threads.values.filter { $0.state == FIBRIL_STOP_RUNNING.rawValue }.map(\.tid).sorted()
     self.stop = StopAccount(nanoseconds: stop.thaw(), unstopped: unstopped)
+  }
+
+  /// A thread may have been stopped in the midst of a switch. Then the fibril whose stack it is on runs;
+  /// the context of the other one is saved, whatever its entry says.
+  private mutating func settleRunning() {
+    var stackPointers: [UInt64: UInt64] = [:]
+    for task in inspection.snapshot.tasks where task.running != 0 {
+      stackPointers[task.task] = captures[task.threadID]?.stackPointer
+    }
+    for index in inspection.snapshot.fibrils.indices {
+      let fibril = inspection.snapshot.fibrils[index]
+      guard let stackPointer = stackPointers[fibril.task], !fibril.stack.isEmpty else { continue }
+      if fibril.stack.contains(stackPointer) {
+        inspection.snapshot.fibrils[index].state = .running
+        inspection.snapshot.fibrils[index].reason = .none
+        copies[index].stack = nil
+        runningFibrils[fibril.task] = fibril.fibril
+      } else if fibril.state == .running {
+        inspection.snapshot.fibrils[index].state = .runnable
+      }
+    }
   }
 
   private static func capture(

@@ -89,6 +89,13 @@ public struct ProcessInspector: InspectedProcess {
     table.read(command: command, wants: wants, onFibril: onFibril)
   }
 
+  /// The same while the process stands still.
+  func readStill(
+    wants: FibrilCopies.Wanted, onFibril: (FibrilSnapshot, FibrilCopies) -> Void
+  ) -> Inspection {
+    table.read(command: command, wants: wants, isStill: true, onFibril: onFibril)
+  }
+
   /// The names from an index on that there are by now; none once the process is gone.
   public func names(from first: Int) -> [String] { table.names(from: first) }
 

@@ -59,9 +59,9 @@ public struct TableReader<Memory: MemoryReader> {
   /// Reads all tasks, fibrils and names.
   ///
   /// Each fibril is also handed to `onFibril` once, together with what else was wanted of it. The
-  /// copies are only lent: keep what you need of them.
+  /// copies are only lent: keep what you need of them. `isStill` says that the process stands still.
   public func read(
-    command: String, wants: FibrilCopies.Wanted = .nothing,
+    command: String, wants: FibrilCopies.Wanted = .nothing, isStill: Bool = false,
     onFibril: (FibrilSnapshot, FibrilCopies) -> Void = { _, _ in }
   ) -> Inspection {
     var clock = TickClock(
@@ -74,7 +74,7 @@ public struct TableReader<Memory: MemoryReader> {
     let slots = readSlots(&inspection.problems)
     // Heads before entries: whatever changes in between is in the records from there on.
     inspection.snapshot.tasks = zip(slots, readHeads(slots)).map { TaskSnapshot($0.slot, nextNumber: $1) }
-    var entries = EntryReader(memory: memory, root: root, clock: clock, wants: wants, limits: limits)
+    var entries = EntryReader(memory: memory, root: root, clock: clock, wants: wants, limits: limits, isStill: isStill)
     for slot in slots {
       entries.read(slot, onFibril)
     }

@@ -39,3 +39,14 @@ public enum ThreadCapture: Sendable {
   /// Nothing could be seen, and why.
   case unavailable(String)
 }
+
+extension ThreadCapture {
+  /// nil: nothing was seen.
+  public var stackPointer: UInt64? {
+    switch self {
+    case .onCPU(let registers, _), .inCall(_, let registers, _), .inKernel(_, let registers, _):
+      registers.stackPointer
+    case .unavailable: nil
+    }
+  }
+}
