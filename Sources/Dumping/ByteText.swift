@@ -16,6 +16,8 @@ public struct ByteText: Sendable {
 
   public mutating func append(_ text: ByteText) { bytes += text.bytes }
 
+  mutating func append(byte: UInt8) { bytes.append(byte) }
+
   /// Text that this program made itself.
   public mutating func append(own text: String) { bytes += text.utf8 }
 

@@ -20,9 +20,7 @@ public struct DumpText {
     rendered = Array(repeating: nil, count: dump.backtraces.count)
     let names = snapshot.names
     let byID = Dictionary(dump.fibrils.map { ($0.snapshot.fibril, $0.snapshot.name) }) { first, _ in first }
-    waits = WaitText(now: snapshot.time) { fibril in
-      byID[fibril].flatMap { Int($0) < names.count ? names[Int($0)] : nil } ?? ""
-    }
+    waits = WaitText(dump) { fibril in byID[fibril].flatMap { Int($0) < names.count ? names[Int($0)] : nil } ?? "" }
   }
 
   /// Hands out the header and the chosen fibrils in pieces.
@@ -178,19 +176,17 @@ public struct DumpText {
       switch dumped.stack {
       case .inCall(let call, _):
         text.append(", but its thread is in the kernel: ")
-        CallArguments.append(call: call.number, call.arguments, call.pointed, to: &text)
+        CallArguments.append(
+          call: call.number, call.arguments, call.pointed, descriptors: dump.descriptors, to: &text)
         call.wait.append(to: &text)
       case .inKernel(isStopped: true, _): text.append(", but its thread is stopped")
       case .inKernel(isStopped: false, _): text.append(", but its thread is in the kernel")
       default: break
       }
     case .runnable: text.append("runnable")
-    case .blocked where fibril.isCall:
-      text.append("pending ")
-      CallArguments.append(
-        call: fibril.call ?? 0, fibril.arguments, dumped.pointed, to: &text)
-      if fibril.onHelper { text.append(", on a helper thread") }
-    case .blocked: waits.append(fibril, dumped.pointed, to: &text)
+    case .blocked:
+      if fibril.isCall { text.append("pending ") }
+      waits.append(fibril, dumped.pointed, to: &text)
     case .dead: text.append("ended, waiting to be joined")
     default:
       text.append("in unknown state ")

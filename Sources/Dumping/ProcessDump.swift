@@ -44,12 +44,15 @@ public struct ProcessDump {
   public let stop: StopAccount?
   /// Tells what lies at the addresses of backtraces.
   public let symbolizer: Symbolizer
+  /// What the descriptors of a live process are by now.
+  let descriptors: DescriptorNames?
 
   /// Looks at a process now, or into a core file. What takes time is only done for fibrils that are wanted:
   /// the stacks of all others are neither copied nor walked. They are in `fibrils` all the same.
   public init(of source: some InspectedProcess, where isWanted: @escaping (FibrilSnapshot) -> Bool = { _ in true }) {
     symbolizer = Symbolizer(modules: source.symbolModules())
     stop = source.stop
+    descriptors = (source as? ProcessInspector).map { DescriptorNames($0.descriptorName) }
     let walker = StackWalker(source, symbolizer)
     var backtraces = BacktraceSet()
     var fibrils: [DumpedFibril] = []

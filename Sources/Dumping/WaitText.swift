@@ -1,4 +1,4 @@
-// What a fibril waits for, in words.
+// What a fibril waits for, in a few words.
 internal import Inspection
 internal import TraceEvents
 
@@ -6,42 +6,87 @@ internal import TraceEvents
 struct WaitText {
   /// When the table was read, CLOCK_MONOTONIC in ns.
   let now: UInt64
+  /// What the process's descriptors are.
+  let descriptors: DescriptorNames?
+  /// Tasks of which some call waits for a helper thread.
+  let waitingForHelpers: Set<UInt64>
   /// A fibril's name; empty if it has none.
   let name: (UInt64) -> String
 
-  /// Why a blocked fibril is blocked. `pointed` is what its call points at.
+  init(_ dump: ProcessDump, name: @escaping (UInt64) -> String) {
+    self.init(dump.process, dump.descriptors, name: name)
+  }
+
+  init(_ process: ProcessSnapshot, _ descriptors: DescriptorNames? = nil, name: @escaping (UInt64) -> String) {
+    now = process.time
+    self.descriptors = descriptors
+    waitingForHelpers = Set(process.tasks.filter { $0.helperQueue > 0 }.map(\.task))
+    self.name = name
+  }
+
+  /// Why a blocked fibril is blocked, or which call is pending. `pointed` is what its call points at.
   func append(_ fibril: FibrilSnapshot, _ pointed: [PointedBytes], to text: inout ByteText) {
     switch fibril.reason {
-    case .call:
-      text.append("blocked in ")
-      CallArguments.append(
-        call: UInt32(clamping: fibril.object), fibril.call == nil ? [] : fibril.arguments, pointed, to: &text)
-    case .sleep:
-      text.append("sleeping ")
-      text.append(seconds: fibril.object)
-    case .wakeTarget: text.append("waiting to be woken")
-    case .completions: text.append("waiting for completions")
-    case .join where fibril.object == 0: text.append("waiting for the end of all fibrils")
+    case .call: appendCall(fibril, pointed, to: &text)
+    case _ where fibril.isCall: appendCall(fibril, pointed, to: &text)
+    case .sleep: return appendSleep(fibril, to: &text)
+    case .wakeTarget: text.append("to be woken")
+    case .completions: text.append("completions")
+    case .join where fibril.object == 0: text.append("join all")
     case .join:
-      text.append("waiting for the end of ")
+      text.append("join ")
       append(fibril: fibril.object, to: &text)
-    case .mutex: append("waiting for mutex ", fibril.object, to: &text)
-    case .semaphore: append("waiting for a permit of semaphore ", fibril.object, to: &text)
-    case .condition: append("waiting for condition ", fibril.object, to: &text)
-    case .send: append("waiting for room in channel ", fibril.object, to: &text)
-    case .receive: append("waiting to receive from channel ", fibril.object, to: &text)
+    case .mutex:
+      append("mutex ", fibril.object, to: &text)
+      appendOwner(fibril, to: &text)
+    case .semaphore: append("semaphore ", fibril.object, to: &text)
+    case .condition: append("condition ", fibril.object, to: &text)
+    case .send: append("send to channel ", fibril.object, to: &text)
+    case .receive: append("receive from channel ", fibril.object, to: &text)
     default:
       text.append("blocked for reason ")
       text.append(decimal: UInt64(fibril.reason.rawValue))
-      text.append(", object ")
-      text.append(hexadecimal: fibril.object)
+      append(", object ", fibril.object, to: &text)
     }
-    if fibril.owner != 0 {
-      text.append(", held by ")
-      append(fibril: fibril.owner, to: &text)
-    }
-    if fibril.onHelper { text.append(", on a helper thread") }
     appendDeadline(fibril.deadline, to: &text)
+  }
+
+  private func appendCall(_ fibril: FibrilSnapshot, _ pointed: [PointedBytes], to text: inout ByteText) {
+    let number = fibril.call ?? UInt32(clamping: fibril.object)
+    let arguments = fibril.call == nil ? [] : fibril.arguments
+    CallArguments.append(call: number, arguments, pointed, descriptors: descriptors, to: &text)
+    guard fibril.onHelper else { return }
+    text.append(", on a helper thread")
+    // Which of the task's calls wait, the table does not say.
+    if waitingForHelpers.contains(fibril.task) { text.append(" or waiting for one") }
+  }
+
+  private func appendSleep(_ fibril: FibrilSnapshot, to text: inout ByteText) {
+    text.append("sleep ")
+    if fibril.deadline == 0 {
+      // Until when is not known, only for how long.
+      text.append("of ")
+      text.append(duration: fibril.object)
+    } else if fibril.deadline > now {
+      text.append(duration: fibril.deadline - now)
+      text.append(" left")
+    } else {
+      text.append("over for ")
+      text.append(duration: now - fibril.deadline)
+    }
+  }
+
+  /// A lock that could not be read has no owner either.
+  private func appendOwner(_ fibril: FibrilSnapshot, to text: inout ByteText) {
+    if fibril.owner != 0 {
+      text.append(" held by ")
+      append(fibril: fibril.owner, to: &text)
+    } else if fibril.ownerThread != 0 {
+      text.append(" held by thread ")
+      text.append(decimal: UInt64(fibril.ownerThread))
+    } else {
+      text.append(" held by nobody known")
+    }
   }
 
   private func append(_ words: StaticString, _ object: UInt64, to text: inout ByteText) {
@@ -51,13 +96,13 @@ struct WaitText {
 
   private func appendDeadline(_ deadline: UInt64, to text: inout ByteText) {
     guard deadline != 0 else { return }
+    text.append(", ")
     if deadline > now {
-      text.append(", ")
-      text.append(seconds: deadline - now)
+      text.append(duration: deadline - now)
       text.append(" left")
     } else {
-      text.append(", due since ")
-      text.append(seconds: now - deadline)
+      text.append("due for ")
+      text.append(duration: now - deadline)
     }
   }
 

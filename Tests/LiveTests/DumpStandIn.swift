@@ -126,7 +126,7 @@ struct DumpStandIn {
         entry[1].since = entry[0].since;
         entry[1].arguments[0] = (uint64_t)-100;
         entry[1].arguments[1] = (uintptr_t)"/some/\x1bwhere";
-        entry[1].arguments[2] = 0x123000;
+        entry[1].arguments[2] = O_RDONLY | O_DIRECTORY;
         entry[2].id = 9;
         entry[2].sequence = 4;
         entry[2].state = FIBRIL_STATE_DEAD;

@@ -35,14 +35,14 @@ import TraceEvents
       #expect(worker.functions.filter { own.contains($0) } == Self.parkedFunctions(depth: depth))
       #expect(worker.functions.contains("parkInFunctions"))
       #expect(worker.functions.last == "fibril_context_start")
-      #expect(worker.line.hasSuffix("waiting to be woken"))
+      #expect(worker.line.hasSuffix(" to be woken"))
       #expect(worker.notes == [])
     }
     let roots = fibrils.filter { $0.name == "root" }
     #expect(roots.count == 2)
     for root in roots {
       #expect(root.functions.contains("WorkPlan.run") && root.functions.contains("start_thread"))
-      #expect(root.line.contains("sleeping 60.000s") && root.line.hasSuffix("left"))
+      #expect(root.line.contains(" sleep ") && root.line.hasSuffix(" s left"))
       #expect(workers.count { $0.parent == root.id } == 20)
     }
   }
@@ -56,8 +56,8 @@ import TraceEvents
     for index in 0..<3 {
       let waiting = try #require(fibrils.first { $0.name == "deadlock-\(index)" })
       let holder = try #require(fibrils.first { $0.name == "deadlock-\((index + 1) % 3)" })
-      #expect(waiting.line.contains("waiting for mutex 0x"))
-      #expect(waiting.line.hasSuffix(", held by fibril \(holder.id!) \"\(holder.name!)\""))
+      #expect(waiting.line.contains(" mutex 0x"))
+      #expect(waiting.line.hasSuffix(" held by fibril \(holder.id!) \"\(holder.name!)\""))
       #expect(waiting.functions.contains { $0.hasPrefix("FibrilMutex.lock") })
     }
   }
@@ -88,7 +88,7 @@ import TraceEvents
     _ = try subject.wait { $0.fibrils.count == 3 && $0.fibrils.contains { $0.reason == .join } }
     let run = try ToolRun.fibril("dump", "-w", "-p", "\(subject.id)")
     let fibrils = DumpedFibril.parse(run.output)
-    #expect(fibrils.contains { $0.name == "root" && $0.line.hasSuffix("waiting for the end of all fibrils") })
+    #expect(fibrils.contains { $0.name == "root" && $0.line.hasSuffix(" join all") })
     #expect(fibrils.allSatisfy { $0.line.contains(" state:S ") })
   }
 
@@ -133,7 +133,8 @@ import TraceEvents
     #expect(snapshot.processID == subject.id && thread != UInt32(subject.id))
     for id in ["\(subject.id)", "\(thread)"] {
       let run = try ToolRun.fibril("dump", "-p", id)
-      #expect(run.status == 0 && run.output.hasPrefix("sysrq: Show State of stand-in[\(subject.id)]: 4 fibrils"))
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.output.hasPrefix("sysrq: Show State of stand-in[\(subject.id)]: 4 fibrils"))
       let fibril = try #require(DumpedFibril.parse(run.output).first)
       #expect(Array(fibril.functions.prefix(4)) == ["inner", "middle", "outer", "main"], "\(run.output)")
       #expect(!fibril.line.contains("stack:-"))
@@ -163,6 +164,7 @@ import TraceEvents
     // What differs from run to run: the process, places, ages. What libc calls its functions, too.
     let text = run.output.replacing("\(subject.id)", with: "PID")
       .replacing(/0x[0-9a-f]+/, with: "0x_").replacing(/stack:[0-9]+ +/, with: "stack:N ")
+      .replacing(/pipe:\[[0-9]+\]/, with: "pipe:[N]")
       .replacing(/age:[0-9]+\.[0-9]{3}s +/, with: "age:N ").replacing(/\(tid PID\) +/, with: "(tid PID) ")
     let lines = text.split(separator: "\n").filter { !$0.hasSuffix("[libc.so.6]") && !$0.contains("[libc.so.6] at") }
       .filter {
@@ -173,7 +175,7 @@ import TraceEvents
       lines.joined(separator: "\n") == """
         sysrq: Show State of stand-in[PID]: 4 fibrils in 1 task (1 running, 1 runnable, 1 blocked, 1 dead), Stand-in 1
         task:1 tid:PID fibrils:4 runnable:0  running fibril 7
-        fibril:evil \u{fffd}[2J name state:R stack:N id:7     task:1(tid PID) parent:0    age:N running fibril, but its thread is in the kernel: read(0, 0x_, 100)
+        fibril:evil \u{fffd}[2J name state:R stack:N id:7     task:1(tid PID) parent:0    age:N running fibril, but its thread is in the kernel: read(0<pipe:[N]>, 0x_, 100)
         Call Trace:
          <FIBRIL>
          inner+0x_/0x_ [stand-in]
@@ -181,7 +183,7 @@ import TraceEvents
          ? outer+0x_/0x_ [stand-in]
          ? main+0x_/0x_ [stand-in]
          </FIBRIL>
-        fibril:openat          state:S stack:-        id:8     task:1(tid PID) parent:7    age:N pending openat(AT_FDCWD, "/some/\u{fffd}where", 0x_), on a helper thread
+        fibril:openat          state:S stack:-        id:8     task:1(tid PID) parent:7    age:N pending openat(AT_FDCWD, "/some/\\x1bwhere", O_RDONLY|O_DIRECTORY), on a helper thread
         Call Trace:
          (in the kernel, no stack)
         fibril:-               state:Z stack:-        id:9     task:1(tid PID) parent:7    age:N ended, waiting to be joined
@@ -205,7 +207,7 @@ import TraceEvents
     }
     let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
     let fibril = try #require(DumpedFibril.parse(run.output).first)
-    #expect(fibril.line.contains("running fibril, but its thread is in the kernel: read(0, 0x"))
+    #expect(fibril.line.contains("running fibril, but its thread is in the kernel: read(0<pipe:["))
     #expect(Array(fibril.functions.drop { $0 != "inner" }.prefix(4)) == ["inner", "middle", "outer", "main"])
     // The frame pointer was not known: what hangs on it is marked.
     #expect(fibril.frames.contains { $0.hasPrefix("? middle") } == flags.contains("-fno-omit-frame-pointer"))
@@ -221,7 +223,8 @@ import TraceEvents
     }
     let run = try ToolRun.fibril("dump", "-p", "\(subject.id)")
     let fibril = try #require(DumpedFibril.parse(run.output).first)
-    #expect(fibril.line.hasSuffix("running fibril, but its thread is in the kernel: openat(AT_FDCWD, \"\(fifo)\", 0)"))
+    let call = "openat(AT_FDCWD, \"\(fifo)\", O_RDONLY)"
+    #expect(fibril.line.hasSuffix("running fibril, but its thread is in the kernel: \(call)"))
   }
 
   @Test func aStoppedProcess() throws {
