@@ -72,7 +72,7 @@ extension ArgumentKind {
       return use.contains(.timeout) ? .structure(.time) : use.contains(.count) ? .int : nil
     },
     "futex-address": .chosen { arguments, _ in futexUse(arguments).contains(.address) ? .address : nil },
-    "futex-value3": .chosen { arguments, _ in futexUse(arguments).contains(.value3) ? .bits : nil },
+    "futex-value3": .chosen { arguments, _ in futexUse(arguments).contains(.value3) ? set("futex-match") : nil },
   ]
 
   private static func set(_ word: String) -> ArgumentKind { constants[word].map { .constants($0) } ?? .int }

@@ -188,8 +188,8 @@ struct CallSignature: Sendable {
     setreuid setregid: id id
     setresuid setresgid: id id id
     futex: address futex futex-value futex-timeout futex-address futex-value3
-    futex_wait: address unsigned bits futex2 time clock
-    futex_wake: address bits int futex2
+    futex_wait: address unsigned futex-match futex2 time clock
+    futex_wake: address futex-match int futex2
     futex_waitv: address unsigned bits time clock
     getrandom: address size random
     semget: bits int ipc-mode

@@ -53,6 +53,7 @@ extension ConstantNames {
         MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ=256
         """),
     "futex": futex,
+    "futex-match": ConstantNames(flags: "FUTEX_BITSET_MATCH_ANY=0xffffffff"),
     "futex2": ConstantNames(
       values: "FUTEX2_SIZE_U8 FUTEX2_SIZE_U16 FUTEX2_SIZE_U32 FUTEX2_SIZE_U64", mask: 3,
       flags: "FUTEX2_NUMA=4 FUTEX2_PRIVATE=128"),
