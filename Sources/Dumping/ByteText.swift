@@ -24,10 +24,11 @@ public struct ByteText: Sendable {
   /// Text out of another process: what could move a terminal's cursor or turn text around is
   /// replaced.
   public mutating func append(foreign text: String) {
+    if text.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return append(own: text) }
     for scalar in text.unicodeScalars {
       switch scalar.value {
       case 0..<0x20, 0x7f...0x9f, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: append("\u{fffd}")
-      default: bytes += String(scalar).utf8
+      default: bytes += UTF8.encode(scalar)!
       }
     }
   }
@@ -66,14 +67,30 @@ public struct ByteText: Sendable {
   /// Foreign text as a JSON string, quotes included.
   public mutating func append(json text: String) {
     append("\"")
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": append("\\\"")
-      case "\\": append("\\\\")
-      default: append(foreign: String(scalar))
-      }
+    if text.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+      append(foreign: text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))
+    } else {
+      append(foreign: text)
     }
     append("\"")
+  }
+
+  /// A number of things, for people: `5,312`.
+  public mutating func append(count: Int) {
+    let digits = Array(String(count.magnitude).utf8)
+    if count < 0 { append("-") }
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index) % 3 == 0 { append(",") }
+      bytes.append(digit)
+    }
+  }
+
+  /// The same with its noun: `1 fibril`, `5,312 fibrils`.
+  public mutating func append(count: Int, of noun: StaticString) {
+    append(count: count)
+    append(" ")
+    append(noun)
+    if count != 1 { append("s") }
   }
 
   /// Fills with blanks until `columns` bytes follow `start`, at least one.

@@ -3,12 +3,11 @@ internal import ArgumentParser
 internal import Dumping
 internal import Glibc
 internal import Inspection
-internal import TraceEvents
 
 struct Dump: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what every fibril of a process is doing, and its stack.",
-    usage: "fibril dump -p PID [-w] [--stop]",
+    usage: "fibril dump -p PID [-w] [--stop] [--compact | --count | --json] [SELECTION ...]",
     discussion: """
       The process is neither changed nor, without --stop, stopped. It has to belong to you, or you need root or \
       CAP_SYS_PTRACE.
@@ -23,8 +22,11 @@ struct Dump: ParsableCommand {
 
       EXAMPLES:
         fibril dump -p 4711                 all fibrils
-        fibril dump -p 4711 -w              only those that are blocked
-        fibril dump -p "$(pidof server)" | less
+        fibril dump -p 4711 --compact       equal stacks once
+        fibril dump -p 4711 --count         only how many wait for what
+        fibril dump -p 4711 -w --min-age 5s --sort age
+        fibril dump -p 4711 --name 'worker-*' --state runnable --state running
+        fibril dump -p 4711 --json | jq '.fibrils[] | select(.age_ns > 5e9)'
         fibril list                         what there is to dump
         fibril dump --symbolize server.log  with symbols, what a process wrote of itself
       """)
@@ -38,9 +40,6 @@ struct Dump: ParsableCommand {
       valueName: "FILE"))
   var symbolize: String?
 
-  @Flag(name: .customShort("w"), help: "Only fibrils that are blocked.")
-  var onlyBlocked = false
-
   @Flag(
     help: """
       Stop the process while it is copied, for a picture of one moment. It goes on before the picture is printed, and \
@@ -48,22 +47,26 @@ struct Dump: ParsableCommand {
       """)
   var stop = false
 
+  @OptionGroup(title: "FORM") var form: DumpForm
+  @OptionGroup(title: "SELECTION") var chosen: DumpSelection
+
   func validate() throws {
     guard (pid == nil) != (symbolize == nil) else { throw ValidationError("name a process with -p, or --symbolize FILE") }
     if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id") }
+    if form.format == .counts, chosen.sort != nil {
+      throw ValidationError("--sort does nothing for --count, which shows no single fibrils")
+    }
   }
 
   func run() throws {
     if let symbolize { return try finish(symbolize) }
     guard let pid else { return }
     do {
+      let output = try form.output()
       let process = try ProcessInspector(processID: pid)
       let dump = stop ? try ProcessDump(stopping: process) : ProcessDump(of: process)
-      var text = DumpText(dump)
-      let output = OutputFile.standard
-      try text.write(where: { !onlyBlocked || $0.state == .blocked }) { (bytes) throws(OutputError) in
-        try output.write(bytes)
-      }
+      try output.begin()
+      try dump.write(form.format, chosen.selection) { (bytes) throws(OutputError) in try output.write(bytes) }
     } catch let error as InspectionError {
       if case .noRights = error { throw Diagnostics.failure(error, status: ExitStatus.machineLacks) }
       throw Diagnostics.failure(error)
