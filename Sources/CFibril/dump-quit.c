@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 static uint32_t process_goes_on;
+/* The process, which may be a forked child, that writes a dump for a signal at the moment. */
+static uint32_t writing;
 
 static void on_quit(int signal, siginfo_t *information, void *argument)
 {
@@ -27,7 +29,12 @@ static void on_quit(int signal, siginfo_t *information, void *argument)
 #endif
 
 	(void)information;
+	uint32_t self = (uint32_t)fibril_system_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+	/* What comes to another thread meanwhile asks for the same dump. */
+	if (__atomic_exchange_n(&writing, self, __ATOMIC_ACQUIRE) == self)
+		return;
 	dump_write(STDERR_FILENO, &place);
+	__atomic_store_n(&writing, 0, __ATOMIC_RELEASE);
 	if (__atomic_load_n(&process_goes_on, __ATOMIC_RELAXED))
 		return;
 	/* It comes again when this returns, so that exit status and core file are those of the signal. */
@@ -35,24 +42,16 @@ static void on_quit(int signal, siginfo_t *information, void *argument)
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigaction(signal, &action, NULL);
 	errno = saved;
-	uint64_t self = (uint64_t)fibril_system_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 	uint64_t thread = (uint64_t)fibril_system_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
 	fibril_system_call(SYS_tgkill, self, thread, (uint64_t)signal, 0, 0, 0);
 }
 
-int64_t fibril_dump_quit(bool goes_on)
+void fibril_dump_quit(bool goes_on)
 {
-	struct sigaction old;
 	/* Tasks have a signal stack (overflow.c): a fibril's own may be nearly full. */
 	struct sigaction action = {.sa_sigaction = on_quit, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 
-	if (sigaction(SIGQUIT, NULL, &old) != 0)
-		return -errno;
-	bool is_ours = (old.sa_flags & SA_SIGINFO) && old.sa_sigaction == on_quit;
-	bool is_free = !(old.sa_flags & SA_SIGINFO) && (old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN);
-	if (!is_ours && !is_free)
-		return -EBUSY;
 	__atomic_store_n(&process_goes_on, goes_on, __ATOMIC_RELAXED);
 	sigemptyset(&action.sa_mask);
-	return is_ours || sigaction(SIGQUIT, &action, NULL) == 0 ? 0 : -errno;
+	sigaction(SIGQUIT, &action, NULL);
 }

@@ -102,23 +102,25 @@ static void begin(struct dump *dump, uint64_t low, uint64_t high)
 	stack->count = 0;
 	stack->exact = 0;
 	stack->guesses = DUMP_MOST_FRAMES;
+	stack->has_guessed_caller = false;
 	stack->note = NULL;
 }
 
 void dump_walk(struct dump *dump, const struct dump_place *place, uint64_t high)
 {
 	struct dump_stack *stack = &dump->stack;
-	uint64_t top;
+	uint64_t sp = place->stack_pointer, top;
 
-	begin(dump, place->stack_pointer, high);
+	begin(dump, sp, high);
 	push(stack, place->pc);
 	stack->exact = place->is_exact;
 	/* Code that was interrupted, or is in a system call, may have no frame yet, or none at all. */
-	if (place->is_exact && word(dump, place->stack_pointer, &top) && dump_is_code(&dump->modules, top)) {
-		stack->guesses = 1;
+	stack->has_guessed_caller = (place->is_exact || !place->frame_pointer) && word(dump, sp, &top) &&
+				    (top != place->frame_pointer || word(dump, sp + 8, &top)) &&
+				    dump_is_code(&dump->modules, top);
+	if (stack->has_guessed_caller)
 		push(stack, top);
-	}
-	follow(dump, place->frame_pointer, place->stack_pointer);
+	follow(dump, place->frame_pointer, sp);
 }
 
 bool dump_walk_parked(struct dump *dump, const struct fibril_entry *entry)
@@ -145,7 +147,7 @@ void dump_put_frames(struct dump *dump)
 
 	dump_put(text, " <FIBRIL>\n");
 	for (uint32_t i = 0; i < stack->count; i++) {
-		dump_put(text, i >= stack->guesses ? " ? " : " ");
+		dump_put(text, i >= stack->guesses || (i == 1 && stack->has_guessed_caller) ? " ? " : " ");
 		dump_put_hexadecimal(text, stack->frames[i]);
 		if (dump_module_of(&dump->modules, stack->frames[i])) {
 			dump_put(text, " [");

@@ -264,7 +264,7 @@ static void put_running(struct dump *dump, const struct fibril_task_slot *slot, 
 		place = *self->place;
 	} else {
 		dump_look_at_thread(&thread, slot->tid);
-		place = (struct dump_place){.pc = thread.pc, .stack_pointer = thread.stack_pointer, .is_exact = true};
+		place = (struct dump_place){.pc = thread.pc, .stack_pointer = thread.stack_pointer};
 	}
 	bool is_here = place.stack_pointer >= entry->stack_low && place.stack_pointer < entry->stack_high;
 	if (thread.is_in_call && is_here) {

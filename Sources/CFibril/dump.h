@@ -102,6 +102,7 @@ struct dump_stack {
 	uint64_t window;    /* address of what was read */
 	size_t window_bytes;
 	uint32_t count, exact, guesses; /* frames; of those, the first `exact` and from number `guesses` on */
+	bool has_guessed_caller;        /* the second one is a guess too */
 	const char *note;               /* why there are no more; NULL: all are there */
 	uint64_t frames[DUMP_MOST_FRAMES];
 	char bytes[DUMP_WINDOW_BYTES] __attribute__((aligned(8)));

@@ -33,5 +33,6 @@ void test_misuse(void);
 void test_fibrils(void);
 void test_waiting(void);
 void test_calls(void);
+void test_dumps(void);
 
 #endif

@@ -10,6 +10,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "helpers") == 0)
 		options.flags = FIBRIL_TASK_WITHOUT_IO_URING;
+	/* First: it looks at the process before its first task. */
+	test_dumps();
 	test_misuse();
 	test_fibrils();
 	test_waiting();

@@ -14,10 +14,10 @@
 int64_t fibril_dump_here(int descriptor) __attribute__((visibility("hidden")));
 
 /*
- * From here on SIGQUIT writes a dump to standard error. Then it ends the process as it would have done without,
- * or the process goes on. Asked again, the last word counts. Returns 0; -EBUSY: somebody else handles the
- * signal; or another -errno.
+ * From here on SIGQUIT writes a dump to standard error. Then the process goes on, or ends as SIGQUIT ends one
+ * that does not handle it. Another handler goes: it may well be that of Swift's own crash reporter. Asked
+ * again, the last word counts.
  */
-int64_t fibril_dump_quit(bool goes_on) __attribute__((visibility("hidden")));
+void fibril_dump_quit(bool goes_on) __attribute__((visibility("hidden")));
 
 #endif

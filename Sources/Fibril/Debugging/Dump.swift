@@ -19,14 +19,9 @@ extension Fibril {
   @inline(__always)
   package static func writeDump(to descriptor: Int32) -> Int32 { Int32(fibril_dump_here(descriptor)) }
 
-  /// From here on the signal SIGQUIT, which `kill -QUIT` and Ctrl-\ send, writes such a dump to standard error.
-  /// Called again, the last call counts.
-  /// - Parameter goesOn: Whether the process goes on afterwards. If not, it ends as SIGQUIT ends it, with a core
-  ///   file where those are enabled.
-  /// - Throws: `FibrilError` if the program handles SIGQUIT itself; call `dump` in its handler then.
-  public static func dumpOnQuit(goesOn: Bool = false) throws(FibrilError) {
-    let result = fibril_dump_quit(goesOn)
-    guard result < 0 else { return }
-    throw FibrilError(action: "write a dump at SIGQUIT, which has a handler already", code: Int32(-result))
-  }
+  /// From here on the signal SIGQUIT, which `kill -QUIT` and Ctrl-\ send, writes such a dump to standard error,
+  /// and whatever handled the signal before does not get it any more. Called again, the last call counts.
+  /// - Parameter goesOn: Whether the process goes on afterwards. If not, it ends by the signal, with a core file
+  ///   where those are enabled.
+  public static func dumpOnQuit(goesOn: Bool = false) { fibril_dump_quit(goesOn) }
 }

@@ -351,11 +351,10 @@ int fibril_channel_close(fibril_channel_t *channel);
 int fibril_dump(int descriptor);
 
 /*
- * From here on SIGQUIT writes such a dump to standard error. Then the process goes on, or it ends as SIGQUIT
- * ends it. Called again, the last call counts.
- * Errors: -EBUSY the program handles SIGQUIT itself: call fibril_dump in its handler.
+ * From here on SIGQUIT writes such a dump to standard error, and whatever handled it before does not get it any
+ * more. Then the process goes on, or it ends by the signal. Called again, the last call counts.
  */
-int fibril_dump_on_quit(bool goes_on);
+void fibril_dump_on_quit(bool goes_on);
 
 /* ---- Time -------------------------------------------------------------------------------------- */
 
