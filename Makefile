@@ -77,6 +77,10 @@ install-c: c-library install-probes
 	install -m 644 Sources/FibrilC/include/fibril.h $(DESTDIR)$(PREFIX)/include/fibril.h
 	install -m 755 .build/c-library/release/libfibrilrt.so $(DESTDIR)$(PREFIX)/lib/$(C_LIBRARY)
 	ln -sf $(C_LIBRARY) $(DESTDIR)$(PREFIX)/lib/libfibrilrt.so
+	install -d $(DESTDIR)$(PREFIX)/share/fibril $(DESTDIR)$(PREFIX)/share/gdb/auto-load$(PREFIX)/lib
+	install -m 644 gdb/fibril-gdb.py $(DESTDIR)$(PREFIX)/share/fibril/fibril-gdb.py
+	ln -sf $(PREFIX)/share/fibril/fibril-gdb.py \
+	  $(DESTDIR)$(PREFIX)/share/gdb/auto-load$(PREFIX)/lib/$(C_LIBRARY)-gdb.py
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' packaging/fibril.pc.in \
 	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/fibril.pc
 
@@ -90,7 +94,7 @@ packages:
 	scripts/install-packages libbpf-dev libdw-dev libelf-dev pkg-config zlib1g-dev
 
 test-packages: packages
-	scripts/install-packages bpftrace gcc g++ strace valgrind
+	scripts/install-packages bpftrace gcc g++ gdb strace valgrind
 
 clean:
 	$(SWIFT) package clean

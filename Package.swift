@@ -92,12 +92,13 @@ let package = Package(
     tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),
     tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),
     tests("SymbolsTests", ["CLibdw", "Symbols"]),
-    tests("DumpingTests", ["Dumping", "Inspection", "Symbols", "TraceEvents"], resources: [.copy("Golden")]),
+    tests(
+      "DumpingTests", ["Dumping", "ELFNotes", "Inspection", "Symbols", "TraceEvents"], resources: [.copy("Golden")]),
     tests(
       "LiveTests",
       [
         "FibrilCLI", "BPFLoader", "ELFNotes", "Inspection", "Symbols", "Timeline", "TraceEvents", "fibril-harm",
-        "fibril-soak", "fibril-workload", "treewalk",
+        "fibril-soak", "fibril-stress", "fibril-workload", "treewalk",
       ]),
     tests(
       "CommandLineTests", ["CFibrilContract", "FibrilCLI", "TraceEvents", "fibril-workload"],

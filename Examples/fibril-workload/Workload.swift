@@ -65,7 +65,7 @@ struct Workload: ParsableCommand {
   }
 
   func run() throws {
-    if dumpOnQuit { try Fibril.dumpOnQuit(goesOn: true) }
+    if dumpOnQuit { Fibril.dumpOnQuit(goesOn: true) }
     if let waitForTracer { waitForATracer(seconds: waitForTracer) }
     let plan = WorkPlan(fibrils: fibrils, blocks: blocks, kind: kind, park: park, depth: depth, deadlock: deadlock)
     let threads = try (0..<tasks).map { _ in try TaskThread(plan) }

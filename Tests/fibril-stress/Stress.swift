@@ -114,12 +114,23 @@ final class Shared: @unchecked Sendable {
 }
 
 let members = 8
-let shared = Shared()
-let fibrils = 200
-let ring = Ring(members)
+
+/// What both tasks do once.
+final class Round: Sendable {
+  let shared = Shared()
+  let ring = Ring(members)
+  let fibrils: Int
+  let deepOnes: Int
+
+  init(fibrils: Int, deepOnes: Int) {
+    self.fibrils = fibrils
+    self.deepOnes = deepOnes
+  }
+}
 
 /// One task's share.
-func work(_ number: Int, _ usesIOUring: Bool) throws {
+func work(_ number: Int, _ usesIOUring: Bool, _ round: Round) throws {
+  let (ring, shared, fibrils) = (round.ring, round.shared, round.fibrils)
   var options = FibrilTask.Options()
   options.usesIOUring = usesIOUring
   let task = try FibrilTask(options: options)
@@ -142,32 +153,57 @@ func work(_ number: Int, _ usesIOUring: Bool) throws {
   }
   task.joinAll()
   // More frames at a time than a thread's shadow stack holds in ThreadSanitizer: they must be told apart.
-  for _ in 0..<500 { try task.spawn(stackBytes: 1 << 20) { tally.sum += descend(200) } }
+  for _ in 0..<round.deepOnes { try task.spawn(stackBytes: 1 << 20) { tally.sum += descend(200) } }
   task.joinAll()
   precondition(tally.ended == fibrils, "\(tally.ended) of \(fibrils) fibrils ended")
   for end in ends { close(end) }
 }
 
-/// Apart from `main`, whose closures belong to the main actor.
-func startThread() -> pthread_t {
-  var thread = pthread_t()
-  let error = unsafe pthread_create(
-    &thread, nil,
-    { _ in
-      try! work(1, false)
-      return nil
-    }, nil)
-  precondition(error == 0, "cannot create a thread")
-  return thread
+/// A thread that takes part in a round.
+struct Partner {
+  private let thread: pthread_t
+
+  init(_ round: Round) {
+    var thread = pthread_t()
+    let error = unsafe pthread_create(
+      &thread, nil,
+      { round in
+        try! work(1, false, unsafe Unmanaged<Round>.fromOpaque(round!).takeRetainedValue())
+        return nil
+      }, Unmanaged.passRetained(round).toOpaque())
+    precondition(error == 0, "cannot create a thread")
+    self.thread = thread
+  }
+
+  func join() { pthread_join(thread, nil) }
+}
+
+/// Two tasks, of which the second is a thread of its own.
+func run(_ round: Round, usesIOUring: Bool) throws {
+  let partner = Partner(round)
+  try work(0, usesIOUring, round)
+  partner.join()
 }
 
 @main
 enum Stress {
-  static func main() {
-    let other = startThread()
+  static func main() throws {
+    if CommandLine.arguments.contains("--dumps") { return try dumpUntilInputEnds() }
+    let round = Round(fibrils: 200, deepOnes: 500)
     // Valgrind holds all threads while one waits in io_uring_enter.
-    try! work(0, !CommandLine.arguments.contains("--no-ring"))
-    pthread_join(other, nil)
-    print("fibril-stress: 2 tasks, \(2 * fibrils) fibrils and as many children: all as it must be")
+    try run(round, usesIOUring: !CommandLine.arguments.contains("--no-ring"))
+    print("fibril-stress: 2 tasks, \(2 * round.fibrils) fibrils and as many children: all as it must be")
+  }
+
+  /// Rounds without end for somebody who sends SIGQUIT all the while, each time for a dump.
+  private static func dumpUntilInputEnds() throws {
+    Fibril.dumpOnQuit(goesOn: true)
+    var rounds = 0
+    var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    while unsafe poll(&input, 1, 0) == 0 {
+      try run(Round(fibrils: 10, deepOnes: 5), usesIOUring: rounds % 2 == 0)
+      rounds += 1
+    }
+    print("fibril-stress: \(rounds) rounds: all as it must be")
   }
 }
