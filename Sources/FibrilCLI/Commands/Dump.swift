@@ -51,7 +51,9 @@ struct Dump: ParsableCommand {
   @OptionGroup(title: "SELECTION") var chosen: DumpSelection
 
   func validate() throws {
-    guard (pid == nil) != (symbolize == nil) else { throw ValidationError("name a process with -p, or --symbolize FILE") }
+    guard (pid == nil) != (symbolize == nil) else {
+      throw ValidationError("name a process with -p, or --symbolize FILE")
+    }
     if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id") }
     if form.format == .counts, chosen.sort != nil {
       throw ValidationError("--sort does nothing for --count, which shows no single fibrils")
