@@ -1,6 +1,6 @@
 """The groups of rows, by the name that the command line takes."""
 
-from . import calls, machine, memory, switching, tracing
+from . import calls, dumping, machine, memory, switching, tracing
 
 ALL = {
   "switching": switching.measure,
@@ -8,4 +8,5 @@ ALL = {
   "memory": memory.measure,
   "machine": machine.measure,
   "tracing": tracing.measure,
+  "dump": dumping.measure,
 }

