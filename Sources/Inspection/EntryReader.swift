@@ -208,7 +208,9 @@ struct EntryReader<Memory: MemoryReader> {
       let pointed = memory.read(pointed: [want.pointed])[0]
       guard let after = memory.read(fibril_entry.self, at: address) else { break }
       last = after
-      if want.isConfirmed(by: after, slot, isStill: isStill), ClockPair.now().nanoseconds &- began < TableLimits.copyNanoseconds {
+      if want.isConfirmed(by: after, slot, isStill: isStill),
+        ClockPair.now().nanoseconds &- began < TableLimits.copyNanoseconds
+      {
         emit(after, slot, FibrilCopies(want.stack.lowerBound, copy[0], keep(pointed)), onFibril)
         return
       }

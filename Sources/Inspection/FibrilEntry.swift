@@ -25,7 +25,8 @@ extension fibril_entry {
   /// the midst of a change: of two fibrils the one that was switched to says that it runs, the other still does.)
   func isWhole(since before: UInt32, _ slot: fibril_task_slot, isStill: Bool) -> Bool {
     guard before == sequence else { return false }
-    return isStill || sequence % 2 == 0 || state == UInt8(FIBRIL_STATE_RUNNING.rawValue) || (id != 0 && id == slot.running)
+    return isStill || sequence % 2 == 0 || state == UInt8(FIBRIL_STATE_RUNNING.rawValue)
+      || (id != 0 && id == slot.running)
   }
 }
 
