@@ -83,17 +83,19 @@ let package = Package(
     command("fibril-stress", ["ExceptionShim", "Fibril"], path: "Tests/fibril-stress"),
     command("fibril-harm", ["Fibril"], path: "Tests/fibril-harm"),
     command("fibril-soak", ["BPFLoader", "ELFNotes", "TraceEvents"], path: "Tests/fibril-soak"),
+    .target(name: "GoldenFiles", path: "Tests/GoldenFiles", swiftSettings: strict),
     .target(name: "ExceptionShim", path: "Tests/ExceptionShim"),
     tests("FibrilTests", ["ExceptionShim", "Fibril"]),
     tests("TraceEventsTests", ["TraceEvents", "CFibrilContract", "CSystemCalls"]),
     tests("TimelineTests", ["CFibrilContract", "FlightRecorder", "Timeline", "TraceEvents"]),
-    tests("ExportersTests", ["Exporters", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),
+    tests("ExportersTests", ["Exporters", "GoldenFiles", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),
     tests("ReplayTests", ["CFibrilContract", "Exporters", "Replay", "Timeline", "TraceEvents"]),
     tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),
     tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),
     tests("SymbolsTests", ["CLibdw", "Symbols"]),
     tests(
-      "DumpingTests", ["Dumping", "ELFNotes", "Inspection", "Symbols", "TraceEvents"], resources: [.copy("Golden")]),
+      "DumpingTests", ["Dumping", "ELFNotes", "GoldenFiles", "Inspection", "Symbols", "TraceEvents"],
+      resources: [.copy("Golden")]),
     tests(
       "LiveTests",
       [
@@ -101,7 +103,7 @@ let package = Package(
         "fibril-soak", "fibril-stress", "fibril-workload", "treewalk",
       ]),
     tests(
-      "CommandLineTests", ["CFibrilContract", "FibrilCLI", "TraceEvents", "fibril-workload"],
+      "CommandLineTests", ["CFibrilContract", "FibrilCLI", "GoldenFiles", "TraceEvents", "fibril-workload"],
       resources: [.copy("Golden")]),
   ],
   swiftLanguageModes: [.v6]

@@ -3,19 +3,6 @@ import Foundation
 import Testing
 
 @Suite struct DumpCommandTests {
-  @Test(arguments: ["dump", "list", "doctor"])
-  func helpIsAsRecorded(command: String) throws {
-    let run = try Run("fibril", [command, "--help"])
-    #expect(run.status == 0 && run.errors == "")
-    let golden = "\(command)-help.txt"
-    if ProcessInfo.processInfo.environment["FIBRIL_RECORD_GOLDEN"] != nil {
-      let source = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/\(golden)")
-      try Data(run.output.utf8).write(to: source)
-    }
-    let recorded = try #require(Bundle.module.url(forResource: "Golden/\(golden)", withExtension: nil))
-    #expect(try run.output == String(contentsOf: recorded, encoding: .utf8))
-  }
-
   @Test(arguments: [
     ["dump"], ["dump", "-p", "x"], ["dump", "-p", "0"], ["dump", "-p", "-5"], ["dump", "-p", "1", "--nonsense"],
     ["list", "more"], ["doctor", "--json"],

@@ -48,17 +48,6 @@ import TraceEvents
     return (bytes, ends)
   }
 
-  @Test func helpIsAsRecorded() throws {
-    let run = try Run("fibril", ["export", "--help"])
-    #expect(run.status == 0 && run.errors == "")
-    if ProcessInfo.processInfo.environment["FIBRIL_RECORD_GOLDEN"] != nil {
-      let source = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/export-help.txt")
-      try Data(run.output.utf8).write(to: source)
-    }
-    let recorded = try #require(Bundle.module.url(forResource: "Golden/export-help.txt", withExtension: nil))
-    #expect(try run.output == String(contentsOf: recorded, encoding: .utf8))
-  }
-
   @Test(arguments: [
     [], ["x.fbt"], ["x.fbt", "-o", "x.txt"], ["x.fbt", "-o", "x.pftrace"],
     ["x.fbt", "-o", "x.json", "--format", "xml"],

@@ -4,18 +4,6 @@ import Foundation
 import Testing
 
 @Suite struct TraceCommandTests {
-  @Test func helpIsAsRecorded() throws {
-    let run = try Run("fibril", ["trace", "--help"])
-    #expect(run.status == 0 && run.errors == "")
-    for line in run.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
-    if ProcessInfo.processInfo.environment["FIBRIL_RECORD_GOLDEN"] != nil {
-      let source = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/trace-help.txt")
-      try Data(run.output.utf8).write(to: source)
-    }
-    let recorded = try #require(Bundle.module.url(forResource: "Golden/trace-help.txt", withExtension: nil))
-    #expect(try run.output == String(contentsOf: recorded, encoding: .utf8))
-  }
-
   @Test(arguments: [
     ["-o", "x.json"], ["-p", "1", "--", "true"], ["-p", "0"], ["-p", "x"], ["-p", "1", "-d", "5x"],
     ["-p", "1", "-d", "0s"], ["-p", "1", "-d", "-1s"], ["-p", "1", "-o", "x.txt"], ["-p", "1", "-o", "x.pftrace"],

@@ -1,6 +1,7 @@
 // Chrome trace JSON: whole files against golden ones, and that no input can make an invalid file.
 
 import Foundation
+import GoldenFiles
 import Testing
 import TraceEvents
 
@@ -9,12 +10,13 @@ import TraceEvents
 
 @Suite struct ChromeExporterTests {
   @Test func twoTasks() throws {
-    try Golden.expect(Story.twoTasks().chromeJSON(until: 40), is: "two-tasks.json")
+    #expect(try GoldenFile("two-tasks.json", in: .module).difference(to: Story.twoTasks().chromeJSON(until: 40)) == nil)
   }
 
   @Test func attachedWithLoss() throws {
     let (story, snapshot) = Story.attachedWithLoss()
-    try Golden.expect(story.chromeJSON(snapshot: snapshot, until: 40), is: "attached-with-loss.json")
+    let text = try story.chromeJSON(snapshot: snapshot, until: 40)
+    #expect(try GoldenFile("attached-with-loss.json", in: .module).difference(to: text) == nil)
   }
 
   @Test func slicesNest() throws {

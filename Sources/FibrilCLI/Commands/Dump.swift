@@ -7,7 +7,10 @@ internal import Inspection
 struct Dump: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what every fibril of a process is doing, and its stack.",
-    usage: "fibril dump -p PID [-w] [--stop] [--compact | --count | --json] [SELECTION ...]",
+    usage: """
+      fibril dump -p PID [-w] [--stop] [--compact | --count | --json] [SELECTION ...]
+      fibril dump --symbolize FILE
+      """,
     discussion: """
       The process is neither changed nor, without --stop, stopped. It has to belong to you, or you need root or \
       CAP_SYS_PTRACE.
