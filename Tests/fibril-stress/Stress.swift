@@ -200,7 +200,8 @@ enum Stress {
     Fibril.dumpOnQuit(goesOn: true)
     var rounds = 0
     var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-    while unsafe poll(&input, 1, 0) == 0 {
+    // A signal may interrupt it.
+    while unsafe poll(&input, 1, 0) != 1 {
       try run(Round(fibrils: 10, deepOnes: 5), usesIOUring: rounds % 2 == 0)
       rounds += 1
     }
