@@ -32,4 +32,4 @@ private func parkHere(_ room: WaitingRoom) {
 /// Something to do after the call, so that no frame is replaced by a jump.
 @inline(never)
 @_optimize(none)
-private func keepFrame(_ where: StaticString) {}
+func keepFrame(_ where: StaticString) {}

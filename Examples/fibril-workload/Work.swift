@@ -15,13 +15,15 @@ extension Work {
 }
 
 extension Workload.Kind {
-  func makeWork(fibrils: Int, _ room: WaitingRoom) throws -> any Work {
+  func makeWork(fibrils: Int, depth: Int, _ room: WaitingRoom) throws -> any Work {
     switch self {
     case .sleep: SleepWork()
     case .yield: YieldWork()
     case .read: try ReadWork(fibrils: fibrils, room)
     case .mutex: try MutexWork(room)
     case .channel: ChannelWork(fibrils: fibrils, room)
+    case .climb: ClimbWork(depth: depth)
+    case .spawn: SpawnWork()
     }
   }
 }

@@ -14,7 +14,7 @@ struct WorkPlan: Sendable {
   func run() throws -> EventCounts {
     let task = try FibrilTask()
     let room = WaitingRoom(expected: fibrils)
-    let work = try kind.makeWork(fibrils: fibrils, room)
+    let work = try kind.makeWork(fibrils: fibrils, depth: depth, room)
     defer { work.close() }
     let cycle = deadlock ? try LockCycle(on: task) : nil
     for index in 0..<fibrils {

@@ -18,7 +18,7 @@ struct Workload: ParsableCommand {
         fibril-workload --fibrils 50000 --blocks 0 --park 30 --depth 12
       """)
 
-  enum Kind: String, ExpressibleByArgument, CaseIterable { case sleep, read, yield, mutex, channel }
+  enum Kind: String, ExpressibleByArgument, CaseIterable { case sleep, read, yield, mutex, channel, climb, spawn }
 
   @Option(help: "How many tasks, each on a thread.")
   var tasks = 1
@@ -32,14 +32,15 @@ struct Workload: ParsableCommand {
   @Option(
     help: """
       In what a fibril blocks: sleep (1 ms); read (of a pipe); yield, which does not block; mutex, of which there is \
-      one a task; channel, from which each receives what the task's root sends.
+      one a task; channel, from which each receives what the task's root sends; climb, which yields on top of 1 to \
+      --depth named functions; spawn, which submits a fibril that yields, and waits for its end.
       """)
   var kind = Kind.sleep
 
   @Option(help: "Block once more, all fibrils together, for so many seconds.")
   var park: Double?
 
-  @Option(help: "How many named functions deep a parked fibril's stack is (1 to 64).")
+  @Option(help: "How many named functions deep a parked fibril's stack is, or a climbing one's at most (1 to 64).")
   var depth = 5
 
   @Flag(help: "Besides, in each task: three fibrils that wait in a cycle for three mutexes, until --park is over.")

@@ -27,7 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STACK_BYTES (256 << 10)
 #define MAXIMUM_THREADS (1u << 16)
 #define MAXIMUM_ROUNDS 64
 /* What the kernel has as a call's result while it is interrupted, besides EINTR (linux/errno.h). */
@@ -259,7 +258,6 @@ static void release(struct fibril_process_stop *stop)
 int fibril_stop_process(pid_t pid, int timeout_ms, struct fibril_process_stop **result)
 {
 	struct fibril_process_stop *stop = calloc(1, sizeof *stop);
-	pthread_attr_t attributes;
 	sigset_t all, before;
 
 	if (!stop)
@@ -271,10 +269,7 @@ int fibril_stop_process(pid_t pid, int timeout_ms, struct fibril_process_stop **
 	/* Signals are for the other threads. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	int error = pthread_create(&stop->tracer, &attributes, trace, stop);
-	pthread_attr_destroy(&attributes);
+	int error = pthread_create(&stop->tracer, NULL, trace, stop);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error) {
 		release(stop);

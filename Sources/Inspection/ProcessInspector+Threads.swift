@@ -83,10 +83,7 @@ extension ProcessInspector {
   func outsideID(ofThread thread: UInt32) -> Int32? {
     guard let direct = Int32(exactly: thread), direct > 0 else { return nil }
     func insideID(_ candidate: Int32) -> Int32? {
-      guard case .success(let status) = ProcFile.read("/proc/\(processID)/task/\(candidate)/status"),
-        let line = status.split(separator: "\n").first(where: { $0.hasPrefix("NSpid:") })
-      else { return nil }
-      return line.split(whereSeparator: \.isWhitespace).last.flatMap { Int32($0) }
+      ThreadFiles(processID: processID, threadID: candidate).status("NSpid")
     }
     if insideID(direct) == direct { return direct }
     return ProcFile.names(in: "/proc/\(processID)/task").compactMap { Int32($0) }.first { insideID($0) == direct }

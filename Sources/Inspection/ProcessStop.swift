@@ -49,12 +49,11 @@ internal import Glibc
 
   /// The process that traces one of its threads; nil if none does.
   private static func tracer(of process: Int32) -> Int32? {
-    for thread in ProcFile.names(in: "/proc/\(process)/task") {
-      guard case .success(let status) = ProcFile.read("/proc/\(process)/task/\(thread)/status"),
-        let line = status.split(separator: "\n").first(where: { $0.hasPrefix("TracerPid:") }),
-        let tracer = line.split(whereSeparator: \.isWhitespace).last.flatMap({ Int32($0) }), tracer != 0
-      else { continue }
-      return tracer
+    for thread in ProcFile.names(in: "/proc/\(process)/task").compactMap({ Int32($0) }) {
+      // A tracer is a thread, too.
+      let files = ThreadFiles(processID: process, threadID: thread)
+      guard let tracer = files.status("TracerPid"), tracer != 0 else { continue }
+      return ThreadFiles(processID: tracer, threadID: tracer).status("Tgid") ?? tracer
     }
     return nil
   }

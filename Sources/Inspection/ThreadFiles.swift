@@ -20,6 +20,12 @@ struct ThreadFiles {
   /// The state's letter; nil if there is no such thread any more.
   func state() -> Character? { statFields()?.first?.first }
 
+  /// A number in its status: the last one of the line that begins with `field`.
+  func status(_ field: String) -> Int32? {
+    let line = text("status")?.split(separator: "\n").first { $0.hasPrefix(field + ":") }
+    return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int32($0) }
+  }
+
   /// How it waits, if it does.
   func wait() -> ThreadWait {
     var wait = ThreadWait()

@@ -24,11 +24,12 @@ final class Subject {
   private let output = Pipe()
   private let input = Pipe()
 
-  init(_ program: String, _ arguments: [String] = []) throws {
+  /// Its output is collected, or goes to `file`.
+  init(_ program: String, _ arguments: [String] = [], output file: FileHandle? = nil) throws {
     process.executableURL = URL(filePath: program)
     process.arguments = arguments
     process.standardInput = input
-    process.standardOutput = output
+    process.standardOutput = file ?? output
     try process.runLimited()
   }
 
