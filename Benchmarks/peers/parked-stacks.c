@@ -64,6 +64,7 @@ static void *in_thread(void *ignored)
 static void in_context(unsigned low, unsigned high)
 {
 	level_even(depth - 2, (ucontext_t *)((uintptr_t)low | (uintptr_t)high << 32));
+	kept++;
 }
 
 static void start_threads(uint64_t count)
