@@ -10,7 +10,7 @@ struct CompactText {
   private static let listed = 5
 
   func append(_ chosen: [Int], _ order: Selection.Order, to text: inout ByteText) {
-    DumpHeader(fibrils: fibrils).append(shown: chosen.count, to: &text)
+    DumpHeader(fibrils: fibrils).append(shown: chosen.count, withStacks: true, to: &text)
     let groups = FibrilGroup.merge(chosen, dump, order)
     text.append(count: chosen.count, of: "fibril")
     text.append(" in ")
@@ -18,7 +18,7 @@ struct CompactText {
     text.append(" with equal stacks:\n")
     for group in groups {
       if group.members.count == 1 {
-        fibrils.append(dump.fibrils[group.members[0]], to: &text)
+        fibrils.append(group.members[0], to: &text)
       } else {
         append(group, to: &text)
       }

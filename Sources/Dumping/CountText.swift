@@ -7,7 +7,7 @@ struct CountText {
   private var dump: ProcessDump { fibrils.dump }
 
   func append(_ chosen: [Int], to text: inout ByteText) {
-    DumpHeader(fibrils: fibrils).append(shown: chosen.count, to: &text)
+    DumpHeader(fibrils: fibrils).append(shown: chosen.count, withStacks: false, to: &text)
     let snapshots = chosen.map { dump.fibrils[$0].snapshot }
     guard !snapshots.isEmpty else { return }
     text.append("\n")

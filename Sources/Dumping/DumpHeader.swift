@@ -7,9 +7,11 @@ struct DumpHeader {
   let fibrils: FibrilText
   private var dump: ProcessDump { fibrils.dump }
 
-  /// `shown` is how many fibrils follow; nil: that need not be said.
-  func append(shown: Int?, to text: inout ByteText) {
+  /// `shown` is how many fibrils follow. Deadlocks come first, with their members' stacks or without.
+  func append(shown: Int, withStacks: Bool, to text: inout ByteText) {
+    let waits = CycleText(fibrils: fibrils)
     appendProcess(to: &text)
+    waits.appendCycles(withStacks: withStacks, to: &text)
     let sizes = dump.fibrils.reduce(into: [:]) { $0[$1.snapshot.task, default: 0] += 1 }
     let heldUp = dump.heldUpTasks
     for task in dump.process.tasks.sorted(by: { $0.task < $1.task }) {
@@ -23,7 +25,8 @@ struct DumpHeader {
     for task in dump.process.tasks.sorted(by: { $0.task < $1.task }) {
       if let index = heldUp[task.task] { append(task, heldUpBy: dump.fibrils[index], to: &text) }
     }
-    guard let shown, shown < dump.fibrils.count else { return }
+    waits.appendRoots(to: &text)
+    guard shown < dump.fibrils.count else { return }
     text.append("Showing ")
     text.append(count: shown)
     text.append(" of ")

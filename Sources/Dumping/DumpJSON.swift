@@ -23,6 +23,7 @@ struct DumpJSON {
     json.open("[")
     for problem in dump.problems { json.string(problem) }
     json.close("]")
+    appendWaits(to: &json)
     json.key("fibrils")
     json.open("[")
     var backtraces = JSONBacktraces(dump)

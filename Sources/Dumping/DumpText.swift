@@ -6,9 +6,9 @@ struct DumpText {
 
   /// Hands out the head and the chosen fibrils in pieces.
   func write<Failure>(_ chosen: [Int], to writer: inout PieceWriter<Failure>) throws(Failure) {
-    DumpHeader(fibrils: fibrils).append(shown: chosen.count, to: &writer.text)
+    DumpHeader(fibrils: fibrils).append(shown: chosen.count, withStacks: true, to: &writer.text)
     for index in chosen {
-      fibrils.append(fibrils.dump.fibrils[index], to: &writer.text)
+      fibrils.append(index, to: &writer.text)
       try writer.flushIfLarge()
     }
   }

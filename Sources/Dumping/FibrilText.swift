@@ -28,8 +28,9 @@ final class FibrilText {
   /// 0: nobody knows it.
   func threadID(ofTask task: UInt64) -> UInt32 { threads[task] ?? 0 }
 
-  /// Line and call trace.
-  func append(_ dumped: DumpedFibril, to text: inout ByteText) {
+  /// Line and call trace of the fibril with this index in the dump.
+  func append(_ index: Int, to text: inout ByteText) {
+    let dumped = dump.fibrils[index]
     let fibril = dumped.snapshot
     let start = text.bytes.count
     text.append("fibril:")
@@ -53,6 +54,10 @@ final class FibrilText {
     }
     text.append(" ")
     appendDoing(dumped, to: &text)
+    if dump.waits.waiters[index] > 0 {
+      text.append(", blocks ")
+      text.append(count: dump.waits.waiters[index], of: "other")
+    }
     text.append("\n")
     appendStack(dumped, to: &text)
   }

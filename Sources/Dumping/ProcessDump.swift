@@ -26,6 +26,8 @@ public struct DumpedFibril: Sendable {
   public var neverUsed: UInt64?
   /// What arguments of its call point at.
   public var pointed: [PointedBytes] = []
+  /// Finds its entry again.
+  var mark: EntryMark?
 
   public init(_ snapshot: FibrilSnapshot) { self.snapshot = snapshot }
 }
@@ -42,6 +44,8 @@ public struct ProcessDump {
   public var problems: [String]
   /// For how long the process was stopped; nil: it was not.
   public let stop: StopAccount?
+  /// Who waits for whom.
+  private(set) var waits = WaitFindings()
   /// Tells what lies at the addresses of backtraces.
   public let symbolizer: Symbolizer
   /// What the descriptors of a live process are by now.
@@ -59,6 +63,7 @@ public struct ProcessDump {
     let inspection = source.read(wants: Self.wanted(isWanted)) { snapshot, copies in
       var fibril = DumpedFibril(snapshot)
       fibril.pointed = copies.pointed
+      fibril.mark = copies.mark
       if let stack = copies.stack, let backtrace = walker.walk(parked: stack) {
         fibril.stack = backtraces.number(of: backtrace).map { .parked(backtrace: $0) }
       }
@@ -76,6 +81,7 @@ public struct ProcessDump {
     addRunning(wanted, walker)
     addNeverUsed(wanted, source)
     self.fibrils.sort { ($0.snapshot.task, $0.snapshot.fibril) < ($1.snapshot.task, $1.snapshot.fibril) }
+    waits = WaitFindings(self.fibrils, in: source)
   }
 
   /// Stops a live process, copies all there is to see, lets it go on, and only then looks at the copy.

@@ -33,6 +33,15 @@ public struct Selection: Sendable {
     !(states.isEmpty && minimumAge == nil && names.isEmpty && fibrils.isEmpty && threads.isEmpty)
   }
 
+  /// Whether a fibril's stack has to be read for a dump in this form, as far as its entry alone tells.
+  public func wantsStack(of fibril: FibrilSnapshot, for format: DumpFormat) -> Bool {
+    // What holds a task up is always told, and the stacks of deadlocks, which are not known yet.
+    if fibril.state == .running { return true }
+    guard format != .counts else { return false }
+    return fibril.reason == .mutex || fibril.reason == .join
+      || (states.isEmpty || states.contains(fibril.state)) && (fibrils.isEmpty || fibrils.contains(fibril.fibril))
+  }
+
   /// The indices of the chosen fibrils in their order.
   func choose(from dump: ProcessDump, _ names: FibrilNames) -> [Int] {
     let tasks = Set(dump.process.tasks.filter { threads.contains($0.threadID) }.map(\.task))

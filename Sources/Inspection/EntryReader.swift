@@ -186,11 +186,13 @@ struct EntryReader<Memory: MemoryReader> {
     let isInTime = ClockPair.now().nanoseconds &- began < TableLimits.copyNanoseconds
     for (number, want) in wanted.enumerated() {
       let pointed = want.pointed.isEmpty ? [] : pointed.removeFirst()
-      let entry = after.load(fibril_entry.self, from: 0, at: (want.index - first) * Int(step))
+      let offset = UInt64(want.index - first) * step
+      let entry = after.load(fibril_entry.self, from: 0, at: Int(offset))
       if isInTime, let entry, want.isConfirmed(by: entry, slot, isStill: isStill) {
-        emit(entry, slot, FibrilCopies(want.stack.lowerBound, stacks[number], keep(pointed)), onFibril)
+        let copies = FibrilCopies(want.stack.lowerBound, stacks[number], keep(pointed))
+        emit(entry, at: range.lowerBound + offset, slot, copies, onFibril)
       } else {
-        readAgain(at: range.lowerBound + UInt64(want.index - first) * step, slot, onFibril)
+        readAgain(at: range.lowerBound + offset, slot, onFibril)
       }
     }
   }
@@ -211,7 +213,7 @@ struct EntryReader<Memory: MemoryReader> {
       if want.isConfirmed(by: after, slot, isStill: isStill),
         ClockPair.now().nanoseconds &- began < TableLimits.copyNanoseconds
       {
-        emit(after, slot, FibrilCopies(want.stack.lowerBound, copy[0], keep(pointed)), onFibril)
+        emit(after, at: address, slot, FibrilCopies(want.stack.lowerBound, copy[0], keep(pointed)), onFibril)
         return
       }
     }
@@ -223,9 +225,12 @@ struct EntryReader<Memory: MemoryReader> {
   }
 
   private mutating func emit(
-    _ entry: fibril_entry, _ slot: fibril_task_slot, _ copies: FibrilCopies, _ onFibril: FibrilHandler
+    _ entry: fibril_entry, at address: UInt64, _ slot: fibril_task_slot, _ copies: FibrilCopies,
+    _ onFibril: FibrilHandler
   ) {
     guard entry.id != 0 else { return }
+    var copies = copies
+    copies.mark = EntryMark(entry, at: address)
     let fibril = FibrilSnapshot(entry, slot, isParked: isParked(entry), &clock)
     fibrils.append(fibril)
     onFibril(fibril, copies)

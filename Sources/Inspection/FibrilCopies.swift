@@ -29,6 +29,8 @@ public struct FibrilCopies: Sendable {
   public var stack: StackCopy?
   /// What arguments of its call point at.
   public var pointed: [PointedBytes] = []
+  /// Finds the entry again; nil if it never stood still.
+  public internal(set) var mark: EntryMark?
 
   /// What is to be copied.
   public struct Wanted {

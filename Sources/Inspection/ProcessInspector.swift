@@ -24,11 +24,16 @@ public protocol InspectedProcess {
   func capture(threadID: UInt32, pointed: PointedRanges) -> ThreadCapture
   /// Bytes at the low end of each stack that were never touched; nil where nobody knows.
   func neverUsed(_ stacks: [Range<UInt64>]) -> [UInt64?]
+  /// Whether all these entries are as they were read.
+  func areUnchanged(_ marks: [EntryMark]) -> Bool
 }
 
 extension InspectedProcess {
   /// It was not stopped.
   public var stop: StopAccount? { nil }
+
+  /// What stands still does not change.
+  public func areUnchanged(_ marks: [EntryMark]) -> Bool { true }
 }
 
 /// Reads the fibrils of a live process, which is neither stopped nor written to.
@@ -110,6 +115,9 @@ public struct ProcessInspector: InspectedProcess {
 
   /// Which fibril each task runs at this moment, by the task's id; 0: none.
   public func running() -> [UInt64: UInt64] { table.running() }
+
+  /// Whether all these entries are as they were read: then all of that was true at one moment.
+  public func areUnchanged(_ marks: [EntryMark]) -> Bool { table.areUnchanged(marks) }
 
   /// A process's name as the kernel has it; empty if there is no such process.
   public static func command(ofProcess process: Int32) -> String {

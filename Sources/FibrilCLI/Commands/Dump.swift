@@ -69,9 +69,11 @@ struct Dump: ParsableCommand {
     do {
       let output = try form.output()
       let process = try ProcessInspector(processID: pid)
-      let dump = stop ? try ProcessDump(stopping: process) : ProcessDump(of: process)
+      let (format, selection) = (form.format, chosen.selection)
+      let isWanted = { selection.wantsStack(of: $0, for: format) }
+      let dump = stop ? try ProcessDump(stopping: process, where: isWanted) : ProcessDump(of: process, where: isWanted)
       try output.begin()
-      try dump.write(form.format, chosen.selection) { (bytes) throws(OutputError) in try output.write(bytes) }
+      try dump.write(format, selection) { (bytes) throws(OutputError) in try output.write(bytes) }
     } catch let error as InspectionError {
       if case .noRights = error { throw Diagnostics.failure(error, status: ExitStatus.machineLacks) }
       throw Diagnostics.failure(error)
