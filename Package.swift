@@ -94,7 +94,8 @@ let package = Package(
     tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),
     tests("SymbolsTests", ["CLibdw", "Symbols"]),
     tests(
-      "DumpingTests", ["Dumping", "ELFNotes", "GoldenFiles", "Inspection", "Symbols", "TraceEvents"],
+      "DumpingTests",
+      ["CFibrilContract", "Dumping", "ELFNotes", "GoldenFiles", "Inspection", "Symbols", "TraceEvents"],
       resources: [.copy("Golden")]),
     tests(
       "LiveTests",

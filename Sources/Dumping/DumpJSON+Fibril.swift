@@ -79,7 +79,7 @@ extension DumpJSON {
     } else if fibril.state == .blocked, fibril.isCall || fibril.reason == .call, let own = fibril.call {
       number = own
       arguments = fibril.arguments
-      CallArguments.append(call: own, arguments, dumped.pointed, to: &decoded)
+      CallArguments.append(call: own, arguments, dumped.pointed, descriptors: dump.descriptors, to: &decoded)
     } else {
       return json.null()
     }

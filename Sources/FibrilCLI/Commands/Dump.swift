@@ -8,7 +8,7 @@ struct Dump: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what every fibril of a process is doing, and its stack.",
     usage: """
-      fibril dump -p PID [-w] [--stop] [--compact | --count | --json] [SELECTION ...]
+      fibril dump -p PID [--compact | --count | --json] [SELECTION ...]
       fibril dump --symbolize FILE
       """,
     discussion: """
