@@ -52,30 +52,36 @@ public struct ProcessDump {
   let descriptors: DescriptorNames?
 
   /// Looks at a process now, or into a core file. What takes time is only done for fibrils that are wanted:
-  /// the stacks of all others are neither copied nor walked. They are in `fibrils` all the same.
-  public init(of source: some InspectedProcess, where isWanted: @escaping (FibrilSnapshot) -> Bool = { _ in true }) {
-    symbolizer = Symbolizer(modules: source.symbolModules())
+  /// the stacks of all others are neither copied nor walked. They are in `fibrils` all the same. `notice` is
+  /// told what takes long, such as fetching debug information, and what was refused.
+  public init(
+    of source: some InspectedProcess, where isWanted: @escaping (FibrilSnapshot) -> Bool = { _ in true },
+    notice: @escaping (String) -> Void = { _ in }
+  ) {
+    symbolizer = Symbolizer(
+      modules: source.symbolModules(),
+      generatedCode: { source.codeNames.flatMap { PerfMap(path: $0.path, owner: $0.userID) } }, notice: notice)
     stop = source.stop
     descriptors = (source as? ProcessInspector).map { DescriptorNames($0.descriptorName) }
     let walker = StackWalker(source, symbolizer)
-    var backtraces = BacktraceSet()
+    var table = BacktraceTable(symbolizer)
     var fibrils: [DumpedFibril] = []
     let inspection = source.read(wants: Self.wanted(isWanted)) { snapshot, copies in
       var fibril = DumpedFibril(snapshot)
       fibril.pointed = copies.pointed
       fibril.mark = copies.mark
-      if let stack = copies.stack, let backtrace = walker.walk(parked: stack) {
-        fibril.stack = backtraces.number(of: backtrace).map { .parked(backtrace: $0) }
+      if let stack = copies.stack, let number = table.number(of: stack.bytes.span, at: stack.address) {
+        fibril.stack = .parked(backtrace: number)
       }
       fibrils.append(fibril)
     }
     process = inspection.snapshot
-    problems = inspection.problems
-    if let problem = backtraces.problem { problems.append(problem) }
+    problems = source.remarks + inspection.problems
+    if let problem = table.problem { problems.append(problem) }
     // The table finds out who owns a lock after it has handed out who waits for it.
     for (index, snapshot) in process.fibrils.enumerated() { fibrils[index].snapshot = snapshot }
     process.fibrils = []
-    self.backtraces = backtraces.all
+    backtraces = table.backtraces
     self.fibrils = fibrils
     let wanted = fibrils.indices.filter { isWanted(fibrils[$0].snapshot) }
     addRunning(wanted, walker)
@@ -87,9 +93,10 @@ public struct ProcessDump {
   /// Stops a live process, copies all there is to see, lets it go on, and only then looks at the copy.
   /// Throws `InspectionError` if it cannot be stopped.
   public init(
-    stopping process: ProcessInspector, where isWanted: @escaping (FibrilSnapshot) -> Bool = { _ in true }
+    stopping process: ProcessInspector, where isWanted: @escaping (FibrilSnapshot) -> Bool = { _ in true },
+    notice: @escaping (String) -> Void = { _ in }
   ) throws(InspectionError) {
-    self.init(of: try FrozenProcess(process, wants: Self.wanted(isWanted)), where: isWanted)
+    self.init(of: try FrozenProcess(process, wants: Self.wanted(isWanted)), where: isWanted, notice: notice)
   }
 
   private static func wanted(_ isWanted: @escaping (FibrilSnapshot) -> Bool) -> FibrilCopies.Wanted {

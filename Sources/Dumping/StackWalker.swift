@@ -1,4 +1,4 @@
-// Turns the stacks of one process, of parked fibrils and of running threads, into backtraces.
+// Turns the stacks of running threads into backtraces.
 internal import CSystemCalls
 internal import Inspection
 internal import Symbols
@@ -16,14 +16,6 @@ struct StackWalker<Source: InspectedProcess> {
   init(_ source: Source, _ symbolizer: Symbolizer) {
     self.source = source
     self.symbolizer = symbolizer
-  }
-
-  /// nil if the saved context cannot be read.
-  func walk(parked stack: StackCopy) -> Backtrace? {
-    guard let registers = Registers(savedAt: stack.address, .current, readStack: stack.word) else { return nil }
-    // A fibril that never ran stands at the very beginning of its first function.
-    let isNew = symbolizer.symbol(at: registers.pc)?.address == registers.pc
-    return unwinder.walk(from: registers, isExact: isNew, rows: symbolizer.row, readStack: stack.word)
   }
 
   /// Looks at the thread of fibrils that ran when the table was read. It is not stopped, so it may
@@ -98,7 +90,9 @@ extension InspectedProcess {
   /// The modules as the symbolizer wants them, the vdso as a copy.
   func symbolModules() -> [SymbolModule] {
     var result = modules.map {
-      SymbolModule(name: $0.name, source: .file($0.file), base: $0.base, addresses: $0.addresses)
+      SymbolModule(
+        name: $0.name, source: $0.file.isEmpty ? .none : .file($0.file), base: $0.base, addresses: $0.addresses,
+        roots: roots)
     }
     if let vdso = map.mappings.first(where: { $0.path == "[vdso]" }) {
       let bytes = Array(copies(of: [vdso.addresses])[0])

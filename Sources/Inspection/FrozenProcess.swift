@@ -13,7 +13,7 @@ public struct StopAccount: Equatable, Sendable {
 
 /// A process as it was while all its threads stood still. It runs on by now.
 public struct FrozenProcess: InspectedProcess {
-  private let process: ProcessInspector
+  let process: ProcessInspector
   private var inspection: Inspection
   private var copies: [FibrilCopies] = []
   private var runningFibrils: [UInt64: UInt64] = [:]

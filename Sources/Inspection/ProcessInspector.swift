@@ -14,6 +14,12 @@ public protocol InspectedProcess {
   var modules: [Module] { get }
   /// For how long it was stopped to be read; nil: it was not.
   var stop: StopAccount? { get }
+  /// Folders that may stand for `/` as the process sees it.
+  var roots: [String] { get }
+  /// Its perf map, if there can be one.
+  var codeNames: CodeNames? { get }
+  /// What is to be known before its fibrils are looked at, a sentence each.
+  var remarks: [String] { get }
   /// Copies memory.
   func copies(of ranges: [Range<UInt64>]) -> MemoryCopy
   /// Reads all tasks, fibrils and names. For `onFibril` see `TableReader.read`.
@@ -65,7 +71,7 @@ public struct ProcessInspector: InspectedProcess {
     guard let readable = map.mappings.first(where: \.isReadable) else { throw .noTable(processID) }
     try memory.check(readableAddress: readable.addresses.lowerBound)
     command = Self.command(ofProcess: processID)
-    modules = map.modules(ofProcess: thread)
+    modules = map.modules(ofProcess: thread, memory)
     table = try Self.table(in: notes.roots(in: modules), memory, processID)
   }
 

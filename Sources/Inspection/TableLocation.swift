@@ -6,7 +6,8 @@ internal import Glibc
 public struct Module: Equatable, Sendable {
   /// As it was called when it was mapped.
   public var name: String
-  /// Where this process can open the very file, even if it is deleted or in another mount namespace.
+  /// Where this process can open the very file, even if it is deleted or in another mount namespace;
+  /// empty where it cannot.
   public var file: String
   /// The address of the file's first byte in the process.
   public var base: UInt64
@@ -18,7 +19,7 @@ public struct Module: Equatable, Sendable {
 
 extension MemoryMap {
   /// The files that hold code, in the order of their addresses.
-  public func modules(ofProcess process: Int32) -> [Module] {
+  func modules(ofProcess process: Int32, _ memory: some MemoryReader) -> [Module] {
     var modules: [Module] = []
     var isFirst: [String: Int] = [:]
     var hasCode: Set<Int> = []
@@ -28,7 +29,7 @@ extension MemoryMap {
         isFirst[key] = modules.count
         modules.append(
           Module(
-            name: mapping.path, file: Self.file(of: mapping, process), base: mapping.addresses.lowerBound,
+            name: mapping.path, file: Self.file(of: mapping, process, memory), base: mapping.addresses.lowerBound,
             identity: key,
             addresses: mapping.addresses))
       }
@@ -40,17 +41,19 @@ extension MemoryMap {
   }
 
   /// /proc/PID/map_files leads to the mapped file itself but wants CAP_CHECKPOINT_RESTORE; the other
-  /// ways are right if they lead to the same inode.
-  private static func file(of mapping: Mapping, _ process: Int32) -> String {
+  /// ways are right if they lead to the same inode. Some file systems give maps other numbers: there
+  /// what the process has in its memory tells.
+  private static func file(of mapping: Mapping, _ process: Int32, _ memory: some MemoryReader) -> String {
     let bounds = mapping.addresses
-    let mapped =
-      "/proc/\(process)/map_files/\(String(bounds.lowerBound, radix: 16))-\(String(bounds.upperBound, radix: 16))"
-    if inode(mapped) == mapping.inode { return mapped }
-    let executable = "/proc/\(process)/exe"
-    if inode(executable) == mapping.inode { return executable }
     let named = "/proc/\(process)/root\(mapping.path)"
-    if inode(named) == mapping.inode { return named }
-    return mapping.path
+    let ways = [
+      "/proc/\(process)/map_files/\(String(bounds.lowerBound, radix: 16))-\(String(bounds.upperBound, radix: 16))",
+      "/proc/\(process)/exe", named,
+    ]
+    if let same = ways.first(where: { inode($0) == mapping.inode }) { return same }
+    let range = Range(bounds.lowerBound, bytes: min(ModuleImage.maximumBytes, UInt64(bounds.count)))
+    let image = range.flatMap { ModuleImage(memory.read([$0])[0]) }
+    return image?.isBeginning(ofFile: named) == true ? named : ""
   }
 
   private static func inode(_ path: String) -> UInt64? {
@@ -72,16 +75,9 @@ public final class TableNotes {
   /// as ELF files are passed over: a process maps what it likes.
   func roots(in modules: [Module]) -> [UInt64] {
     modules.compactMap { module in
-      let distance = distances[module.identity] ?? Self.distance(inFile: module.file)
+      let distance = distances[module.identity] ?? ModuleImage.tableDistance(inFile: module.file)
       distances[module.identity] = .some(distance)
       return distance.map { $0 &+ module.base }
     }
-  }
-
-  private static func distance(inFile path: String) -> UInt64? {
-    guard let address = try? ELFNotes.tableNote(inFile: path), let base = try? ELFNotes.imageBase(inFile: path) else {
-      return nil
-    }
-    return address &- base
   }
 }

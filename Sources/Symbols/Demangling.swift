@@ -20,16 +20,32 @@ enum Demangling {
 
   /// The short readable form; the name itself where it is not mangled.
   static func readable(_ name: String) -> String {
-    guard name.hasPrefix("$") || name.hasPrefix("_") else { return name }
-    // Safe: both functions read `count` bytes and return a new text or nothing.
+    guard isMangled(name) else { return name }
     let count = name.utf8.count
-    let text =
-      if let short = unsafe short { unsafe short(name, count, nil, nil) } else {
-        unsafe full?(name, count, nil, nil, 0) ?? nil
-      }
-    guard let text = unsafe text else { return name }
-    defer { unsafe free(text) }
-    return unsafe String(cString: text)
+    // Safe: both functions read `count` bytes and return a new text or nothing.
+    return unsafe text(short?(name, count, nil, nil) ?? full?(name, count, nil, nil, 0)) ?? name
+  }
+
+  /// With modules, types and return values, as far as the name has them.
+  static func complete(_ name: String) -> String {
+    guard isMangled(name) else { return name }
+    let count = name.utf8.count
+    // Safe: as above. Names of C++ have but one form.
+    return unsafe text(full?(name, count, nil, nil, 0) ?? short?(name, count, nil, nil)) ?? name
+  }
+
+  private static func isMangled(_ name: String) -> Bool {
+    (name.hasPrefix("$") || name.hasPrefix("_")) && name.utf8.count <= maximumBytes
+  }
+
+  /// Damaged files have longer names, which may take demanglers for ever.
+  private static let maximumBytes = 16 << 10
+
+  /// Takes the text over.
+  private static func text(_ bytes: UnsafeMutablePointer<CChar>?) -> String? {
+    guard let bytes = unsafe bytes else { return nil }
+    defer { unsafe free(bytes) }
+    return unsafe String(cString: bytes)
   }
 
   /// Safe for the two functions above, whose types are part of the runtime's ABI.

@@ -1,5 +1,5 @@
-// Which compilation unit an address belongs to, and through it the source line. libdw's own search
-// goes by .debug_aranges, which clang and swiftc do not write.
+// Which compilation unit an address belongs to, and through it the source line and the inlined calls.
+// libdw's own search goes by .debug_aranges, which clang and swiftc do not write.
 internal import CLibdw
 
 /// The compilation units of one module, by address.
@@ -13,6 +13,8 @@ internal import CLibdw
   }
 
   private var units: [Unit] = []
+  /// By the unit's address in libdw.
+  private var trees: [UInt: InlineTree] = [:]
 
   /// Damaged debug information must have an end.
   private static let maximumUnits = 1 << 20
@@ -38,21 +40,32 @@ internal import CLibdw
     units.sort { $0.addresses.lowerBound < $1.addresses.lowerBound }
   }
 
-  /// The source line of an address in the process.
-  func line(at address: UInt64) -> SourceLine? {
+  /// What the debug information says of an address in the process; nil if there is none.
+  mutating func place(at address: UInt64) -> SourcePlace? {
+    guard let unit = unit(at: address) else { return nil }
+    let linked = address &- unit.bias
+    let key = unsafe UInt(bitPattern: unit.entry)
+    let entry = unsafe DebugEntry(unit.entry.pointee)
+    let tree = trees[key] ?? InlineTree(unit: entry)
+    trees[key] = tree
+    return tree.place(at: linked, line: line(of: unit, at: linked))
+  }
+
+  private func unit(at address: UInt64) -> Unit? {
     var low = 0
     var high = units.count
     while low < high {
       let middle = (low + high) / 2
       if units[middle].addresses.upperBound <= address { low = middle + 1 } else { high = middle }
     }
-    guard low < units.count, units[low].addresses.contains(address),
-      let line = unsafe dwarf_getsrc_die(units[low].entry, address &- units[low].bias)
-    else { return nil }
+    return low < units.count && units[low].addresses.contains(address) ? units[low] : nil
+  }
+
+  private func line(of unit: Unit, at linked: UInt64) -> SourceLine? {
     var number: Int32 = 0
-    guard let file = unsafe dwarf_linesrc(line, nil, nil), unsafe dwarf_lineno(line, &number) == 0, number > 0 else {
-      return nil
-    }
+    guard let line = unsafe dwarf_getsrc_die(unit.entry, linked), let file = unsafe dwarf_linesrc(line, nil, nil),
+      unsafe dwarf_lineno(line, &number) == 0, number > 0
+    else { return nil }
     return SourceLine(file: lastPart(of: unsafe String(cString: file)), line: Int(number))
   }
 }

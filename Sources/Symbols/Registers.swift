@@ -50,11 +50,12 @@ public struct Registers: Sendable {
   public var pc: UInt64
   // One for each DWARF number that is used: walks copy these values once a frame.
   #if arch(x86_64)
-    private var values = InlineArray<17, UInt64>(repeating: 0)
+    var values = InlineArray<17, UInt64>(repeating: 0)
   #else
-    private var values = InlineArray<32, UInt64>(repeating: 0)
+    var values = InlineArray<32, UInt64>(repeating: 0)
   #endif
-  private var known: UInt32 = 0
+  /// A bit for each register whose value is known.
+  var known: UInt32 = 0
 
   /// Nothing but the program counter is known.
   public init(pc: UInt64) { self.pc = pc }

@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test func modulesAreTheFilesWithCode() {
-    let modules = MemoryMap(text: Self.text).modules(ofProcess: 1 << 30)
+    let modules = MemoryMap(text: Self.text).modules(ofProcess: 1 << 30, FakeProcess(tasks: 1, fibrils: 1))
     #expect(modules.map(\.name) == ["/usr/bin/some program", "/lib/gone.so (deleted)"])
     #expect(modules.map(\.base) == [0x55d0_c0a0_0000, 0x7f2b_2000_0000])
     #expect(modules[0].addresses == 0x55d0_c0a0_0000..<0x55d0_c0a0_5000)

@@ -15,6 +15,12 @@ import Testing
         let offset = address &- 0x1000
         return offset % 8 == 0 && offset / 8 < 64 ? stack[Int(offset / 8)] : nil
       }
+      func anywhere(_ address: UInt64) -> UInt64? {
+        let offset = address &- 0x1000
+        guard offset <= 63 * 8 else { return nil }
+        let (word, shift) = (Int(offset / 8), (offset % 8) * 8)
+        return shift == 0 ? stack[word] : stack[word] >> shift | stack[word + 1] << (64 - shift)
+      }
       let rows = (0..<8).map { _ in Self.row(using: &random) }
       var registers = Registers(pc: Self.word(using: &random))
       registers[7] = Bool.random(using: &random) ? 0x1000 : Self.word(using: &random)
@@ -27,6 +33,14 @@ import Testing
         from: registers, isExact: Bool.random(using: &random), rows: { rows[Int($0 % 8)] }, readStack: read,
         guess: search.framePointer)
       #expect((1...Unwinder.maximumFrames).contains(backtrace.frames.count))
+      // The walk that is made for speed says the same of every stack.
+      let isExact = Bool.random(using: &random)
+      var table = RowTable { rows[Int($0 % 8)] }
+      var frames: [Frame] = []
+      let end = unsafe unwinder.walk(
+        from: registers, isExact: isExact, rows: &table, stack: stack.span.bytes, base: 0x1000, into: &frames)
+      let slow = unwinder.walk(from: registers, isExact: isExact, rows: { rows[Int($0 % 8)] }, readStack: anywhere)
+      #expect(Backtrace(frames: frames, end: end) == slow)
     }
   }
 
@@ -50,7 +64,7 @@ import Testing
       for address in program.addresses.values {
         _ = symbolizer.symbol(at: address)
         _ = symbolizer.row(at: address)
-        _ = symbolizer.line(at: address)
+        _ = symbolizer.place(at: address)
       }
     }
   }

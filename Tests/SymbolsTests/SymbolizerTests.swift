@@ -105,10 +105,12 @@ import Testing
   @Test func namesSizesAndLines() throws {
     let program = try Program()
     let plain = try #require(program.addresses["plain"])
-    #expect(program.symbolizer.symbol(at: plain + 1) == Symbol(name: "plain", address: plain, size: 8))
+    #expect(program.symbolizer.symbol(at: plain + 1) == Symbol(linkageName: "plain", address: plain, size: 8))
     let mangled = "$s15fibril_workload8WorkloadV4park5depthySi_tF"
     let swift = try #require(program.addresses[mangled])
     #expect(program.symbolizer.symbol(at: swift)?.name == "Workload.park(depth:)")
+    #expect(
+      program.symbolizer.symbol(at: swift)?.fullName == "fibril_workload.Workload.park(depth: Swift.Int) -> ()")
     let lined = try #require(program.addresses["lined"])
     #expect(program.symbolizer.line(at: lined) == SourceLine(file: "lined.c", line: 3))
     #expect(program.symbolizer.symbol(at: lined)?.name == "lined")
