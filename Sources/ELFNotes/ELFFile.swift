@@ -17,7 +17,7 @@ struct Note {
 /// A program header, as far as it is used here.
 struct Segment {
   var type, flags: UInt32
-  var fileOffset, virtualAddress, fileBytes: UInt64
+  var fileOffset, virtualAddress, fileBytes, memoryBytes: UInt64
   var alignment: UInt64
 }
 
@@ -67,13 +67,20 @@ struct Segment {
     return unsafe String(cString: text)
   }
 
-  func segments() throws(ELFError) -> [Segment] {
+  /// ET_* and EM_*.
+  func header() throws(ELFError) -> (type: UInt16, machine: UInt16) {
+    var header = GElf_Ehdr()
+    guard unsafe gelf_getehdr(elf, &header) != nil else { throw .damaged(path: path, detail: Self.lastMessage()) }
+    return (header.e_type, header.e_machine)
+  }
+
+  func segments(limit: Int = Int(UInt16.max)) throws(ELFError) -> [Segment] {
     var count = 0
     guard unsafe elf_getphdrnum(elf, &count) == 0 else {
       throw .damaged(path: path, detail: Self.lastMessage())
     }
     var segments: [Segment] = []
-    for index in 0..<min(count, Int(UInt16.max)) {
+    for index in 0..<min(count, limit) {
       var header = GElf_Phdr()
       guard unsafe gelf_getphdr(elf, Int32(index), &header) != nil else {
         throw .damaged(path: path, detail: Self.lastMessage())
@@ -81,7 +88,7 @@ struct Segment {
       segments.append(
         Segment(
           type: header.p_type, flags: header.p_flags, fileOffset: header.p_offset, virtualAddress: header.p_vaddr,
-          fileBytes: header.p_filesz, alignment: header.p_align))
+          fileBytes: header.p_filesz, memoryBytes: header.p_memsz, alignment: header.p_align))
     }
     return segments
   }
@@ -107,9 +114,9 @@ struct Segment {
   }
 
   /// The notes of a PT_NOTE segment.
-  func notes(in segment: Segment) throws(ELFError) -> [Note] {
+  func notes(in segment: Segment, limit: UInt64 = maximumNoteBytes) throws(ELFError) -> [Note] {
     guard segment.fileBytes > 0 else { return [] }
-    guard segment.fileBytes <= Self.maximumNoteBytes, let offset = Int64(exactly: segment.fileOffset),
+    guard segment.fileBytes <= limit, let offset = Int64(exactly: segment.fileOffset),
       let data = unsafe elf_getdata_rawchunk(
         elf, offset, Int(segment.fileBytes), segment.alignment == 8 ? ELF_T_NHDR8 : ELF_T_NHDR)
     else { throw .damaged(path: path, detail: "a segment of notes lies outside the file") }

@@ -24,6 +24,8 @@ public struct TableReader<Memory: MemoryReader> {
   let root: fibril_root
   private let rootAddress: UInt64
   private let limits: TableLimits
+  /// Reads both clocks; nil: nobody knows what time it is, as in a core file of another machine.
+  var now: () -> ClockPair? = { .now() }
 
   /// Throws `InspectionError.noTable` where there is no table yet, `damagedTable` where there is none.
   public init(
@@ -67,7 +69,7 @@ public struct TableReader<Memory: MemoryReader> {
     var clock = TickClock(
       source: root.clock == UInt64(FIBRIL_CLOCK_TSC.rawValue) ? .timeStampCounter : .monotonic)
     clock.add(ClockPair(ticks: root.clock_ticks, nanoseconds: root.clock_ns))
-    clock.add(.now())
+    if let pair = now() { clock.add(pair) }
     var inspection = Inspection(
       snapshot: ProcessSnapshot(
         processID: processID, command: command, ident: root.ident, time: 0, runtime: text(of: root.runtime)))
@@ -84,7 +86,7 @@ public struct TableReader<Memory: MemoryReader> {
     inspection.problems += entries.problems
     // Names last: the table only grows, so every index that was seen is in it.
     inspection.snapshot.names = names(from: 0, &inspection.problems)
-    inspection.snapshot.time = ClockPair.now().nanoseconds
+    inspection.snapshot.time = now()?.nanoseconds ?? 0
     return inspection
   }
 

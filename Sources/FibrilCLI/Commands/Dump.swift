@@ -3,12 +3,14 @@ internal import ArgumentParser
 internal import Dumping
 internal import Glibc
 internal import Inspection
+internal import TraceEvents
 
 struct Dump: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what every fibril of a process is doing, and its stack.",
     usage: """
-      fibril dump -p PID [--compact | --count | --json] [SELECTION ...]
+      fibril dump -p PID [--stop] [FORM] [SELECTION ...]
+      fibril dump --core CORE [--exe EXE] [FORM] [SELECTION ...]
       fibril dump --symbolize FILE
       """,
     discussion: """
@@ -30,12 +32,20 @@ struct Dump: ParsableCommand {
         fibril dump -p 4711 -w --min-age 5s --sort age
         fibril dump -p 4711 --name 'worker-*' --state runnable --state running
         fibril dump -p 4711 --json | jq '.fibrils[] | select(.age_ns > 5e9)'
+        fibril dump --core core.4711        as it was when it was killed
         fibril list                         what there is to dump
         fibril dump --symbolize server.log  with symbols, what a process wrote of itself
       """)
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Dump this process.", valueName: "PID"))
   var pid: Int32?
+
+  @Option(help: ArgumentHelp("Dump the process that this core file holds.", valueName: "CORE"))
+  var core: String?
+
+  @Option(
+    help: ArgumentHelp("The program that left the core file, where it is not where it was.", valueName: "EXE"))
+  var exe: String?
 
   @Option(
     help: ArgumentHelp(
@@ -54,24 +64,34 @@ struct Dump: ParsableCommand {
   @OptionGroup(title: "SELECTION") var chosen: DumpSelection
 
   func validate() throws {
-    guard (pid == nil) != (symbolize == nil) else {
-      throw ValidationError("name a process with -p, or --symbolize FILE")
+    guard [pid != nil, core != nil, symbolize != nil].count(where: { $0 }) == 1 else {
+      throw ValidationError("name a process with -p, a core file with --core, or --symbolize FILE")
     }
     if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id") }
+    if exe != nil, core == nil { throw ValidationError("--exe names the program of a core file: give --core too") }
+    if stop, pid == nil { throw ValidationError("--stop stops a process: name one with -p") }
     if form.format == .counts, chosen.sort != nil {
       throw ValidationError("--sort does nothing for --count, which shows no single fibrils")
     }
   }
 
+  private func dump(where isWanted: @escaping (FibrilSnapshot) -> Bool) throws -> ProcessDump {
+    func notice(_ text: String) { Diagnostics.say(text) }
+    if let core {
+      return ProcessDump(of: try CoreInspector(core: core, program: exe), where: isWanted, notice: notice)
+    }
+    let process = try ProcessInspector(processID: pid ?? 0)
+    return stop
+      ? try ProcessDump(stopping: process, where: isWanted, notice: notice)
+      : ProcessDump(of: process, where: isWanted, notice: notice)
+  }
+
   func run() throws {
     if let symbolize { return try finish(symbolize) }
-    guard let pid else { return }
     do {
       let output = try form.output()
-      let process = try ProcessInspector(processID: pid)
       let (format, selection) = (form.format, chosen.selection)
-      let isWanted = { selection.wantsStack(of: $0, for: format) }
-      let dump = stop ? try ProcessDump(stopping: process, where: isWanted) : ProcessDump(of: process, where: isWanted)
+      let dump = try dump { selection.wantsStack(of: $0, for: format) }
       try output.begin()
       try dump.write(format, selection) { (bytes) throws(OutputError) in try output.write(bytes) }
     } catch let error as InspectionError {
