@@ -129,18 +129,26 @@ struct DumpedFibril {
     frames.map { frame in String(frame.trimmingPrefix("? ").prefix { $0 != "(" && $0 != "+" }) }
   }
 
-  /// All fibrils of a dump, in its order.
+  /// All fibrils of a dump, in its order, without what it tells of deadlocks first.
   static func parse(_ dump: String) -> [DumpedFibril] {
     var fibrils: [DumpedFibril] = []
+    var isInFibril = false
     for line in dump.split(separator: "\n") {
       if line.hasPrefix("fibril:") {
+        isInFibril = true
         fibrils.append(DumpedFibril(line: String(line)))
-      } else if line.hasPrefix(" ("), !fibrils.isEmpty {
+      } else if line.hasPrefix("=") {
+        isInFibril = false
+      } else if line.hasPrefix(" ("), isInFibril {
         fibrils[fibrils.count - 1].notes.append(String(line.dropFirst()))
-      } else if line.hasPrefix(" "), !line.hasPrefix(" <"), !line.hasPrefix(" </"), !fibrils.isEmpty {
+      } else if line.hasPrefix(" "), !line.hasPrefix(" <"), !line.hasPrefix(" </"), isInFibril {
         fibrils[fibrils.count - 1].frames.append(String(line.dropFirst()))
       }
     }
-    return fibrils
+    // Those in a deadlock are told of twice.
+    return fibrils.indices.filter { index in
+      let id = fibrils[index].id
+      return !fibrils[(index + 1)...].contains { $0.id == id }
+    }.map { fibrils[$0] }
   }
 }
