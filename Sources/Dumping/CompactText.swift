@@ -32,7 +32,7 @@ struct CompactText {
     text.append(count: members.count)
     text.pad(from: start, to: 23)
     text.append("state:")
-    text.append(FibrilText.letter(of: group.kind.state))
+    text.append(FibrilText.letter(of: members[0]))
     text.append(" age:")
     appendAges(members, to: &text)
     let wait = group.kind.waitWord

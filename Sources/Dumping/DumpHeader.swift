@@ -105,7 +105,11 @@ struct DumpHeader {
     default: text.append(": the thread waits in the kernel")
     }
     text.append("\n ")
-    if let age = dump.age(of: fibril.snapshot) {
+    if case .inCall(let call, _) = fibril.stack, let nanoseconds = call.wait.nanoseconds {
+      text.append("for ")
+      text.append(seconds: nanoseconds)
+      text.append("; ")
+    } else if let age = dump.age(of: fibril.snapshot) {
       // The table knows when a fibril was last woken, not when its thread went into the kernel.
       text.append("for ")
       text.append(seconds: age)

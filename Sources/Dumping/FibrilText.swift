@@ -37,7 +37,7 @@ final class FibrilText {
     text.append(foreign: names.name(of: fibril))
     text.pad(from: start, to: 23)
     text.append("state:")
-    text.append(Self.letter(of: fibril.state))
+    text.append(Self.letter(of: dumped))
     appendField(" stack:", 16, to: &text) { text in
       if let free = dumped.neverUsed { text.append(decimal: free) } else { text.append("-") }
     }
@@ -71,9 +71,10 @@ final class FibrilText {
     text.pad(from: start, to: columns)
   }
 
-  /// As the kernel's: D is for what no signal ends, which no wait of a fibril is.
-  static func letter(of state: FibrilState) -> StaticString {
-    switch state {
+  /// As the kernel's. D is for what no signal ends: no wait of a fibril is like that, but its thread's may be.
+  static func letter(of dumped: DumpedFibril) -> StaticString {
+    if case .inCall(let call, _) = dumped.stack, call.wait.isUninterruptible { return "D" }
+    return switch dumped.snapshot.state {
     case .running, .runnable: "R"
     case .blocked: "S"
     case .dead: "Z"

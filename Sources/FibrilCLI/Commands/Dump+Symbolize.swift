@@ -1,17 +1,15 @@
 // `fibril dump --symbolize FILE`: finishes the text of a dump that a process wrote of itself.
-internal import ArgumentParser
 internal import Dumping
-internal import Glibc
 internal import TraceEvents
 
 extension Dump {
   /// A line that is longer is no line of a dump.
   private static var longestLine: Int { 64 << 10 }
 
-  func finish(_ path: String) throws {
+  func finish(_ path: String, to output: OutputFile) throws {
     do {
       let input = try InputFile(path: path)
-      let output = OutputFile.standard
+      try output.begin()
       var symbolizing = DumpSymbolizing()
       var rest: [UInt8] = []
       while true {
@@ -31,12 +29,8 @@ extension Dump {
         try output.write(finished)
         if piece.isEmpty { return }
       }
-    } catch let error as OutputError where error.errno == EPIPE {
-      // Whoever read it has seen enough.
     } catch let error as FBTError {
-      throw Diagnostics.failure(SymbolizeError(path: path, cause: error))
-    } catch {
-      throw Diagnostics.failure(error)
+      throw SymbolizeError(path: path, cause: error)
     }
   }
 }

@@ -19,7 +19,8 @@ struct Dump: ParsableCommand {
 
       Each fibril has one line and its call trace, the innermost function first:
 
-        state   R runs or could run, S is blocked, Z has ended and waits to be joined
+        state   R runs or could run, S is blocked, Z has ended and is to be joined,
+                D holds its thread in a call that no signal ends
         stack   bytes of its stack that were never used
         age     time since it blocked or was woken; - if it has done neither
         stalls  calls made on the task's own thread that held it up
@@ -70,6 +71,9 @@ struct Dump: ParsableCommand {
     if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id") }
     if exe != nil, core == nil { throw ValidationError("--exe names the program of a core file: give --core too") }
     if stop, pid == nil { throw ValidationError("--stop stops a process: name one with -p") }
+    if symbolize != nil, stop || form.format != .text || chosen.isGiven {
+      throw ValidationError("--symbolize prints a text as it is: no other option but -o goes with it")
+    }
     if form.format == .counts, chosen.sort != nil {
       throw ValidationError("--sort does nothing for --count, which shows no single fibrils")
     }
@@ -87,9 +91,9 @@ struct Dump: ParsableCommand {
   }
 
   func run() throws {
-    if let symbolize { return try finish(symbolize) }
     do {
       let output = try form.output()
+      if let symbolize { return try finish(symbolize, to: output) }
       let (format, selection) = (form.format, chosen.selection)
       let dump = try dump { selection.wantsStack(of: $0, for: format) }
       try output.begin()

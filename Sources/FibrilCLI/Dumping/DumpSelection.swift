@@ -34,6 +34,9 @@ struct DumpSelection: ParsableArguments {
     if onlyBlocked, !state.isEmpty { throw ValidationError("-w is --state blocked: give one of them") }
   }
 
+  /// Whether anything of it was asked for.
+  var isGiven: Bool { selection.isPartial || sort != nil }
+
   var selection: Selection {
     var selection = Selection()
     selection.states = Set(onlyBlocked ? [.blocked] : state.map(\.state))
