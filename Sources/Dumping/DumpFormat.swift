@@ -12,12 +12,12 @@ public enum DumpFormat: Sendable {
 }
 
 extension ProcessDump {
-  /// Writes the chosen fibrils in pieces.
+  /// Writes the chosen fibrils in pieces. `verbose`: functions with modules, types and return values.
   public func write<Failure>(
-    _ format: DumpFormat, _ selection: Selection = Selection(),
+    _ format: DumpFormat, _ selection: Selection = Selection(), verbose: Bool = false,
     to put: @escaping ([UInt8]) throws(Failure) -> Void
   ) throws(Failure) {
-    let fibrils = FibrilText(self)
+    let fibrils = FibrilText(self, verbose: verbose)
     let chosen = selection.choose(from: self, fibrils.names)
     var writer = PieceWriter(put)
     switch format {

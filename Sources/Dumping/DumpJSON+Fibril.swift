@@ -3,7 +3,9 @@ internal import Inspection
 internal import TraceEvents
 
 extension DumpJSON {
-  func append(_ dumped: DumpedFibril, backtrace: Int?, to json: inout JSONText) {
+  /// The fibril with this index in the dump, and the number of its backtrace.
+  func append(_ index: Int, backtrace: Int?, to json: inout JSONText) {
+    let dumped = dump.fibrils[index]
     let fibril = dumped.snapshot
     json.open("{")
     json.key("id")
@@ -30,6 +32,8 @@ extension DumpJSON {
     json.boolean(fibril.changedWhileRead)
     json.key("entry")
     if fibril.entry == 0 { json.null() } else { json.address(fibril.entry) }
+    json.key("waiters")
+    json.number(UInt64(dump.waits.waiters[index]))
     json.key("doing")
     var doing = ByteText()
     fibrils.appendDoing(dumped, to: &doing)

@@ -26,10 +26,10 @@ struct DumpJSON {
     appendWaits(to: &json)
     json.key("fibrils")
     json.open("[")
-    var backtraces = JSONBacktraces(dump)
+    var backtraces = JSONBacktraces(dump, verbose: fibrils.isVerbose)
     for index in chosen {
       json.newLine()
-      append(dump.fibrils[index], backtrace: backtraces.number(of: dump.fibrils[index].stack), to: &json)
+      append(index, backtrace: backtraces.number(of: dump.fibrils[index].stack), to: &json)
       writer.text.append(json.take())
       try writer.flushIfLarge()
     }
@@ -60,6 +60,8 @@ struct DumpJSON {
     json.string(dump.process.runtime)
     json.key("time_ns")
     json.number(dump.process.time)
+    json.key("stopped_ns")
+    if let stop = dump.stop { json.number(stop.nanoseconds) } else { json.null() }
     json.key("fibrils")
     json.number(UInt64(dump.fibrils.count))
     json.close("}")

@@ -7,14 +7,17 @@ internal import TraceEvents
 final class FibrilText {
   let dump: ProcessDump
   let names: FibrilNames
+  let isVerbose: Bool
   private let traces: BacktraceText
   private let waits: WaitText
   private let threads: [UInt64: UInt32]
   private var rendered: [ByteText?]
 
-  init(_ dump: ProcessDump) {
+  /// `verbose`: functions with modules, types and return values.
+  init(_ dump: ProcessDump, verbose: Bool = false) {
     self.dump = dump
-    let traces = BacktraceText(dump.symbolizer)
+    isVerbose = verbose
+    let traces = BacktraceText(dump.symbolizer, verbose: verbose)
     let names = FibrilNames(dump, traces)
     self.traces = traces
     self.names = names

@@ -4,13 +4,15 @@ internal import Symbols
 /// The backtraces that the fibrils of one document have, numbered as they come.
 struct JSONBacktraces {
   private let dump: ProcessDump
+  private let isVerbose: Bool
   private var numbers: [Backtrace: Int] = [:]
   private var parkedNumbers: [Int?]
   private var frames: [Frame: ByteText] = [:]
   private(set) var used: [Backtrace] = []
 
-  init(_ dump: ProcessDump) {
+  init(_ dump: ProcessDump, verbose: Bool) {
     self.dump = dump
+    isVerbose = verbose
     parkedNumbers = Array(repeating: nil, count: dump.backtraces.count)
   }
 
@@ -47,17 +49,32 @@ struct JSONBacktraces {
     json.close("}")
   }
 
+  /// A frame, and before it those that were inlined into it.
   private mutating func text(of frame: Frame) -> ByteText {
     if let known = frames[frame] { return known }
     let symbol = dump.symbolizer.symbol(at: frame.place)
-    let module = dump.symbolizer.module(at: frame.place)
-    let line = dump.symbolizer.line(at: frame.place)
+    let place = dump.symbolizer.place(at: frame.place)
     var json = JSONText()
+    for call in place?.inlined ?? [] {
+      append(frame, isVerbose ? call.fullName : call.name, symbol: nil, call.line, isInlined: true, to: &json)
+      json.newLine()
+    }
+    let name = symbol.map { isVerbose ? $0.fullName : $0.name }
+    append(frame, name, symbol: symbol, place?.line, isInlined: false, to: &json)
+    let text = json.take()
+    frames[frame] = text
+    return text
+  }
+
+  private func append(
+    _ frame: Frame, _ name: String?, symbol: Symbol?, _ line: SourceLine?, isInlined: Bool, to json: inout JSONText
+  ) {
+    let module = dump.symbolizer.module(at: frame.place)
     json.open("{")
     json.key("address")
     json.address(frame.pc)
     json.key("symbol")
-    if let symbol { json.string(symbol.name) } else { json.null() }
+    if let name { json.string(name) } else { json.null() }
     json.key("offset")
     if let symbol { json.number(frame.pc &- symbol.address) } else { json.null() }
     json.key("module")
@@ -67,12 +84,11 @@ struct JSONBacktraces {
     json.key("file")
     if let line { json.string(line.file) } else { json.null() }
     json.key("line")
-    if let line { json.number(UInt64(line.line)) } else { json.null() }
+    if let line { json.number(UInt64(clamping: line.line)) } else { json.null() }
+    json.key("inlined")
+    json.boolean(isInlined)
     json.key("guess")
     json.boolean(frame.isGuess)
     json.close("}")
-    let text = json.take()
-    frames[frame] = text
-    return text
   }
 }

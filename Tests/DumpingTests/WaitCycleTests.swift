@@ -1,4 +1,5 @@
 // Deadlocks and who blocks whom, as a dump tells them, and cycles that are none.
+import Foundation
 import GoldenFiles
 import Testing
 import TraceEvents

@@ -23,7 +23,8 @@ import TraceEvents
   }
 
   @Test func twoCyclesAndATree() {
-    let graph = WaitGraph(chain([(1, 2), (2, 1), (10, 11), (11, 12), (12, 10), (20, nil), (21, 20), (22, 21), (23, 20)]))
+    let graph = WaitGraph(
+      chain([(1, 2), (2, 1), (10, 11), (11, 12), (12, 10), (20, nil), (21, 20), (22, 21), (23, 20)]))
     #expect(graph.cycles.map(\.members) == [[0, 1], [2, 3, 4]])
     #expect(graph.roots == [.init(holder: .fibril(20), waiters: 3)])
     #expect(graph.waiters == [0, 0, 0, 0, 0, 3, 1, 0, 0])
@@ -42,7 +43,9 @@ import TraceEvents
   @Test func holdersFromElsewhere() {
     var behindThread = F.blocked(1, on: .mutex, 0x10)
     behindThread.ownerThread = 77
-    let graph = WaitGraph([behindThread, F.blocked(2, on: .mutex, 0x20, owner: 1), F.blocked(3, on: .mutex, 0x30, owner: 9)])
+    let graph = WaitGraph([
+      behindThread, F.blocked(2, on: .mutex, 0x20, owner: 1), F.blocked(3, on: .mutex, 0x30, owner: 9),
+    ])
     #expect(graph.cycles == [])
     #expect(graph.roots == [.init(holder: .thread(77), waiters: 2), .init(holder: .fibril(9), waiters: 1)])
   }
@@ -79,7 +82,8 @@ import TraceEvents
   @Test func allSmallGraphs() {
     for code in 0..<625 {
       let targets = (0..<4).map { place in code / [1, 5, 25, 125][place] % 5 }
-      let graph = WaitGraph(chain(targets.enumerated().map { (UInt64($0 + 1), $1 == 4 || $1 == $0 ? nil : UInt64($1 + 1)) }))
+      let graph = WaitGraph(
+        chain(targets.enumerated().map { (UInt64($0 + 1), $1 == 4 || $1 == $0 ? nil : UInt64($1 + 1)) }))
       func next(_ node: Int) -> Int? { targets[node] == 4 || targets[node] == node ? nil : targets[node] }
       func path(_ node: Int) -> [Int] {
         var path: [Int] = []
@@ -95,8 +99,9 @@ import TraceEvents
       for node in 0..<4 where !inCycle.contains(node) {
         #expect(graph.waiters[node] == (0..<4).count { $0 != node && path($0).contains(node) }, "\(targets)")
       }
-      #expect(graph.cycles.map(\.waiters).reduce(0, +) + graph.roots.map(\.waiters).reduce(0, +)
-        == (0..<4).count { !inCycle.contains($0) && next($0) != nil }, "\(targets)")
+      #expect(
+        graph.cycles.map(\.waiters).reduce(0, +) + graph.roots.map(\.waiters).reduce(0, +)
+          == (0..<4).count { !inCycle.contains($0) && next($0) != nil }, "\(targets)")
     }
   }
 }

@@ -71,7 +71,7 @@ struct Dump: ParsableCommand {
     if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id") }
     if exe != nil, core == nil { throw ValidationError("--exe names the program of a core file: give --core too") }
     if stop, pid == nil { throw ValidationError("--stop stops a process: name one with -p") }
-    if symbolize != nil, stop || form.format != .text || chosen.isGiven {
+    if symbolize != nil, stop || form.verbose || form.format != .text || chosen.isGiven {
       throw ValidationError("--symbolize prints a text as it is: no other option but -o goes with it")
     }
     if form.format == .counts, chosen.sort != nil {
@@ -97,7 +97,9 @@ struct Dump: ParsableCommand {
       let (format, selection) = (form.format, chosen.selection)
       let dump = try dump { selection.wantsStack(of: $0, for: format) }
       try output.begin()
-      try dump.write(format, selection) { (bytes) throws(OutputError) in try output.write(bytes) }
+      try dump.write(format, selection, verbose: form.verbose) { (bytes) throws(OutputError) in
+        try output.write(bytes)
+      }
     } catch let error as InspectionError {
       if case .noRights = error { throw Diagnostics.failure(error, status: ExitStatus.machineLacks) }
       throw Diagnostics.failure(error)

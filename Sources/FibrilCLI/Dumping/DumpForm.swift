@@ -12,6 +12,9 @@ struct DumpForm: ParsableArguments {
   @Flag(help: "One JSON document, as docs/dump.schema.json describes it.")
   var json = false
 
+  @Flag(help: "Functions with their modules, types and return values.")
+  var verbose = false
+
   @Option(
     name: .customShort("o"), help: ArgumentHelp("Write to this file instead of standard output.", valueName: "FILE"),
     completion: .file())
@@ -24,6 +27,7 @@ struct DumpForm: ParsableArguments {
     if given.count > 1 {
       throw ValidationError("\(given.joined(separator: " and ")) are different forms of a dump: give one of them")
     }
+    if count, verbose { throw ValidationError("--verbose does nothing for --count, which shows no functions") }
     if file?.isEmpty == true { throw ValidationError("-o needs the name of a file") }
   }
 
