@@ -80,7 +80,7 @@ public struct CoreInspector: InspectedProcess {
     for module in modules {
       let distance =
         module.file.isEmpty
-        ? CoreModules.image(of: module, memory)?.tableDistance : ModuleImage.tableDistance(inFile: module.file)
+        ? ModuleImage(of: module.addresses, memory)?.tableDistance : ModuleImage.tableDistance(inFile: module.file)
       guard let distance else { continue }
       do throws(InspectionError) {
         return try TableReader(memory: memory, rootAddress: module.base &+ distance, processID: process)

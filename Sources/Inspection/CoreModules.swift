@@ -56,7 +56,7 @@ struct CoreModules {
     let entry = notes.auxiliary[9] ?? 0
     let main = modules.firstIndex { $0.addresses.contains(entry) } ?? 0
     for index in modules.indices {
-      let image = Self.image(of: modules[index], memory)
+      let image = ModuleImage(of: modules[index].addresses, memory)
       if index == main, let program {
         if image?.isBeginning(ofFile: program) == false {
           throw .otherProgram(
@@ -70,11 +70,6 @@ struct CoreModules {
         find(index, image, isMain: index == main)
       }
     }
-  }
-
-  static func image(of module: Module, _ memory: CoreMemory) -> ModuleImage? {
-    let range = Range(module.base, bytes: min(ModuleImage.maximumBytes, UInt64(module.addresses.count)))
-    return range.flatMap { ModuleImage(memory.read([$0])[0]) }
   }
 
   private mutating func find(_ index: Int, _ image: ModuleImage?, isMain: Bool) {

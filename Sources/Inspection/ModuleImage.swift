@@ -9,10 +9,12 @@ struct ModuleImage {
   private let bytes: [UInt8]
 
   /// Program headers and the notes behind them lie within.
-  static let maximumBytes: UInt64 = 16 << 10
+  private static let maximumBytes: UInt64 = 16 << 10
 
-  /// nil if it is no ELF file's beginning.
-  init?(_ bytes: ArraySlice<UInt8>) {
+  /// nil if no ELF file begins there.
+  init?(of addresses: Range<UInt64>, _ memory: some MemoryReader) {
+    let count = min(Self.maximumBytes, addresses.upperBound - addresses.lowerBound)
+    let bytes = memory.read([addresses.lowerBound..<addresses.lowerBound + count])[0]
     guard bytes.count >= 64, bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { return nil }
     self.bytes = Array(bytes)
   }

@@ -72,7 +72,7 @@ public struct ProcessInspector: InspectedProcess {
     try memory.check(readableAddress: readable.addresses.lowerBound)
     command = Self.command(ofProcess: processID)
     modules = map.modules(ofProcess: thread, memory)
-    table = try Self.table(in: notes.roots(in: modules), memory, processID)
+    table = try Self.table(in: notes.roots(in: modules, memory), memory, processID)
   }
 
   /// The first table that is in use, or what is wrong with the last one.

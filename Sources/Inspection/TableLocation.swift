@@ -51,9 +51,7 @@ extension MemoryMap {
       "/proc/\(process)/exe", named,
     ]
     if let same = ways.first(where: { inode($0) == mapping.inode }) { return same }
-    let range = Range(bounds.lowerBound, bytes: min(ModuleImage.maximumBytes, UInt64(bounds.count)))
-    let image = range.flatMap { ModuleImage(memory.read([$0])[0]) }
-    return image?.isBeginning(ofFile: named) == true ? named : ""
+    return ModuleImage(of: bounds, memory)?.isBeginning(ofFile: named) == true ? named : ""
   }
 
   private static func inode(_ path: String) -> UInt64? {
@@ -73,11 +71,17 @@ public final class TableNotes {
 
   /// The address of `struct fibril_root` in each module that has a table. Files that cannot be read
   /// as ELF files are passed over: a process maps what it likes.
-  func roots(in modules: [Module]) -> [UInt64] {
+  func roots(in modules: [Module], _ memory: some MemoryReader) -> [UInt64] {
     modules.compactMap { module in
-      let distance = distances[module.identity] ?? ModuleImage.tableDistance(inFile: module.file)
+      let distance = distances[module.identity] ?? Self.distance(in: module, memory)
       distances[module.identity] = .some(distance)
       return distance.map { $0 &+ module.base }
     }
+  }
+
+  /// The note lies behind the program headers, so the process's memory has it too.
+  private static func distance(in module: Module, _ memory: some MemoryReader) -> UInt64? {
+    if !module.file.isEmpty { return ModuleImage.tableDistance(inFile: module.file) }
+    return ModuleImage(of: module.addresses, memory)?.tableDistance
   }
 }
