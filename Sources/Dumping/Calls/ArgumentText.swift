@@ -90,7 +90,11 @@ extension ByteText {
   /// Bytes of another process as in a C string. What is no UTF-8 and what could move a cursor is escaped.
   mutating func append(escaped foreign: ArraySlice<UInt8>) {
     var rest = foreign
-    while let byte = rest.first {
+    while true {
+      let plain = rest.prefix { $0 >= 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+      append(bytes: plain)
+      rest = rest[plain.endIndex...]
+      guard let byte = rest.first else { return }
       if byte >= 0x80, let length = Self.scalarLength(rest) {
         append(foreign: String(decoding: rest.prefix(length), as: UTF8.self))
         rest = rest.dropFirst(length)
@@ -102,7 +106,6 @@ extension ByteText {
       case UInt8(ascii: "\t"): append("\\t")
       case UInt8(ascii: "\""): append("\\\"")
       case UInt8(ascii: "\\"): append("\\\\")
-      case 0x20..<0x7f: append(byte: byte)
       default:
         append("\\x")
         append(own: String(byte >> 4, radix: 16))
