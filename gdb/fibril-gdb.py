@@ -137,27 +137,24 @@ class Table:
         if entry.flags & FLAG_CALL:
             return "pending " + call(entry)
         text = {
-            1: "blocked in " + call(entry) if entry.call >= 0 else "blocked in system call %d" % entry.object,
-            2: "waiting to be woken",
-            3: "waiting for the end of fibril %d" % entry.object if entry.object else
-               "waiting for the end of all fibrils",
-            4: "waiting for completions",
-            5: "sleeping %.3fs" % (entry.object / 1e9),
-            6: "waiting for mutex %#x" % entry.object,
-            7: "waiting for a permit of semaphore %#x" % entry.object,
-            8: "waiting for condition %#x" % entry.object,
-            9: "waiting for room in channel %#x" % entry.object,
-            10: "waiting to receive from channel %#x" % entry.object,
+            1: call(entry) if entry.call >= 0 else "system call %d(...)" % entry.object,
+            2: "to be woken",
+            3: "join fibril %d" % entry.object if entry.object else "join all",
+            4: "completions",
+            5: "sleep of %.1f s" % (entry.object / 1e9),
+            6: "mutex %#x" % entry.object,
+            7: "semaphore %#x" % entry.object,
+            8: "condition %#x" % entry.object,
+            9: "send to channel %#x" % entry.object,
+            10: "receive from channel %#x" % entry.object,
         }.get(entry.reason, "blocked for reason %d, object %#x" % (entry.reason, entry.object))
-        return text + (self.holder(entry.object) if entry.reason == 6 else "")
+        return text + (" held by " + self.holder(entry.object) if entry.reason == 6 else "")
 
     def holder(self, lock):
         owner = struct.unpack("<Q", read(lock, 8))[0] >> 1
-        if owner == 0:
-            return ""
         if owner & OWNER_THREAD:
-            return ", held by thread %d" % (owner & ~OWNER_THREAD)
-        return ", held by fibril %d" % owner
+            return "thread %d" % (owner & ~OWNER_THREAD)
+        return "fibril %d" % owner if owner else "nobody known"
 
     def line(self, entry):
         state = "R" if entry.is_running else STATES.get(entry.state, "?")

@@ -102,15 +102,26 @@ void dump_put_hexadecimal(struct dump_text *text, uint64_t number)
 	put_number(text, number, 16);
 }
 
-void dump_put_seconds(struct dump_text *text, uint64_t nanoseconds)
+static void put_seconds(struct dump_text *text, uint64_t nanoseconds, uint64_t last_place)
 {
 	uint64_t milliseconds = nanoseconds / 1000000 % 1000;
 
 	put_number(text, nanoseconds / 1000000000, 10);
 	put(text, '.');
-	for (uint64_t place = 100; place > 0; place /= 10)
+	for (uint64_t place = 100; place >= last_place; place /= 10)
 		put(text, (char)('0' + milliseconds / place % 10));
+}
+
+void dump_put_seconds(struct dump_text *text, uint64_t nanoseconds)
+{
+	put_seconds(text, nanoseconds, 1);
 	put(text, 's');
+}
+
+void dump_put_duration(struct dump_text *text, uint64_t nanoseconds)
+{
+	put_seconds(text, nanoseconds, nanoseconds < 1000000000 ? 1 : 100);
+	dump_put(text, " s");
 }
 
 void dump_begin_field(struct dump_text *text, const char *name)

@@ -1,44 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a fibril waits for, in the words of `fibril dump`. Calls have their arguments as numbers. */
+/* What a fibril waits for, in the words of Sources/Dumping/WaitText.swift. */
 #include "dump.h"
-
-static void put_argument(struct dump_text *text, uint64_t argument)
-{
-	int64_t as_signed = (int32_t)argument;
-
-	if (argument < 10000) {
-		dump_put_decimal(text, argument);
-	} else if (as_signed < 0 && as_signed > -10000 && (argument == (uint64_t)as_signed || argument >> 32 == 0)) {
-		dump_put(text, "-");
-		dump_put_decimal(text, (uint64_t)-as_signed);
-	} else {
-		dump_put_hexadecimal(text, argument);
-	}
-}
-
-void dump_put_call(struct dump *dump, int64_t number, const uint64_t arguments[6])
-{
-	struct dump_text *text = &dump->text;
-	const char *name = fibril_call_name((int32_t)number);
-	int count = 6;
-
-	if (name) {
-		dump_put(text, name);
-	} else {
-		dump_put(text, "system call ");
-		dump_put_decimal(text, (uint64_t)number);
-	}
-	dump_put(text, "(");
-	/* How many a call takes is not known here: zeros at the end are left out. */
-	while (count > 0 && arguments[count - 1] == 0)
-		count--;
-	for (int i = 0; i < count; i++) {
-		if (i > 0)
-			dump_put(text, ", ");
-		put_argument(text, arguments[i]);
-	}
-	dump_put(text, ")");
-}
 
 static void put_fibril(struct dump *dump, uint64_t fibril)
 {
@@ -60,47 +22,91 @@ static void put_object(struct dump_text *text, const char *words, uint64_t objec
 	dump_put_hexadecimal(text, object);
 }
 
-static void put_reason(struct dump *dump, const struct fibril_entry *entry)
+/* As the lock itself says now: what the entry says was true when its fibril blocked. */
+static void put_owner(struct dump *dump, uint64_t address)
+{
+	struct fibril_lock lock;
+	uint64_t owner = dump_read(&dump->memory, &lock, address, sizeof lock) == sizeof lock ? lock.owner >> 1 : 0;
+
+	dump_put(&dump->text, " held by ");
+	if (owner & FIBRIL_OWNER_THREAD) {
+		dump_put(&dump->text, "thread ");
+		dump_put_decimal(&dump->text, owner & ~FIBRIL_OWNER_THREAD);
+	} else if (owner) {
+		put_fibril(dump, owner);
+	} else {
+		dump_put(&dump->text, "nobody known");
+	}
+}
+
+static void put_sleep(struct dump *dump, const struct fibril_entry *entry)
 {
 	struct dump_text *text = &dump->text;
-	static const uint64_t none[6];
 
+	dump_put(text, "sleep ");
+	if (entry->deadline == 0) {
+		dump_put(text, "of ");
+		dump_put_duration(text, entry->object);
+	} else if (entry->deadline > dump->now) {
+		dump_put_duration(text, entry->deadline - dump->now);
+		dump_put(text, " left");
+	} else {
+		dump_put(text, "over for ");
+		dump_put_duration(text, dump->now - entry->deadline);
+	}
+}
+
+static void put_call(struct dump *dump, const struct fibril_task_slot *slot, const struct fibril_entry *entry)
+{
+	int64_t number = entry->call < 0 ? (int64_t)entry->object : entry->call;
+
+	dump_put_call(dump, number, entry->call < 0 ? NULL : (const uint64_t *)entry->arguments);
+	if (!(entry->flags & FIBRIL_ENTRY_HELPER))
+		return;
+	dump_put(&dump->text, ", on a helper thread");
+	/* Which of the task's calls wait, the table does not say. */
+	if (slot->helper_queue)
+		dump_put(&dump->text, " or waiting for one");
+}
+
+static void put_reason(struct dump *dump, const struct fibril_task_slot *slot, const struct fibril_entry *entry)
+{
+	struct dump_text *text = &dump->text;
+
+	if (entry->flags & FIBRIL_ENTRY_CALL)
+		return put_call(dump, slot, entry);
 	switch (entry->reason) {
 	case FIBRIL_REASON_CALL:
-		dump_put(text, "blocked in ");
-		dump_put_call(dump, (int64_t)entry->object, entry->call < 0 ? none : (const uint64_t *)entry->arguments);
-		break;
-	case FIBRIL_REASON_SLEEP:
-		dump_put(text, "sleeping ");
-		dump_put_seconds(text, entry->object);
+		put_call(dump, slot, entry);
 		break;
 	case FIBRIL_REASON_WAKE_TARGET:
-		dump_put(text, "waiting to be woken");
+		dump_put(text, "to be woken");
 		break;
 	case FIBRIL_REASON_COMPLETIONS:
-		dump_put(text, "waiting for completions");
+		dump_put(text, "completions");
 		break;
 	case FIBRIL_REASON_JOIN:
-		dump_put(text, "waiting for the end of ");
+		dump_put(text, "join ");
 		if (entry->object)
 			put_fibril(dump, entry->object);
 		else
-			dump_put(text, "all fibrils");
+			dump_put(text, "all");
 		break;
 	case FIBRIL_REASON_MUTEX:
-		put_object(text, "waiting for mutex ", entry->object);
+		put_object(text, "mutex ", entry->object);
+		put_owner(dump, entry->object);
 		break;
 	case FIBRIL_REASON_SEMAPHORE:
-		put_object(text, "waiting for a permit of semaphore ", entry->object);
+		put_object(text, "semaphore ", entry->object);
 		break;
 	case FIBRIL_REASON_CONDITION:
-		put_object(text, "waiting for condition ", entry->object);
+		put_object(text, "condition ", entry->object);
 		break;
 	case FIBRIL_REASON_SEND:
-		put_object(text, "waiting for room in channel ", entry->object);
+		put_object(text, "send to channel ", entry->object);
 		break;
 	case FIBRIL_REASON_RECEIVE:
-		put_object(text, "waiting to receive from channel ", entry->object);
+		put_object(text, "receive from channel ", entry->object);
 		break;
 	default:
 		dump_put(text, "blocked for reason ");
@@ -109,38 +115,19 @@ static void put_reason(struct dump *dump, const struct fibril_entry *entry)
 	}
 }
 
-/* As the lock itself says now: what the entry says was true when its fibril blocked. */
-static void put_owner(struct dump *dump, const struct fibril_entry *entry)
-{
-	struct fibril_lock lock;
-
-	if (entry->reason != FIBRIL_REASON_MUTEX ||
-	    dump_read(&dump->memory, &lock, entry->object, sizeof lock) != sizeof lock || lock.owner >> 1 == 0)
-		return;
-	uint64_t owner = lock.owner >> 1;
-	dump_put(&dump->text, ", held by ");
-	if (owner & FIBRIL_OWNER_THREAD) {
-		dump_put(&dump->text, "thread ");
-		dump_put_decimal(&dump->text, owner & ~FIBRIL_OWNER_THREAD);
-	} else {
-		put_fibril(dump, owner);
-	}
-}
-
-void dump_put_wait(struct dump *dump, const struct fibril_entry *entry)
+void dump_put_wait(struct dump *dump, const struct fibril_task_slot *slot, const struct fibril_entry *entry)
 {
 	struct dump_text *text = &dump->text;
 
-	put_reason(dump, entry);
-	put_owner(dump, entry);
-	if (entry->flags & FIBRIL_ENTRY_HELPER)
-		dump_put(text, ", on a helper thread");
+	if (entry->reason == FIBRIL_REASON_SLEEP)
+		return put_sleep(dump, entry);
+	put_reason(dump, slot, entry);
 	if (entry->deadline > dump->now) {
 		dump_put(text, ", ");
-		dump_put_seconds(text, entry->deadline - dump->now);
+		dump_put_duration(text, entry->deadline - dump->now);
 		dump_put(text, " left");
 	} else if (entry->deadline) {
-		dump_put(text, ", due since ");
-		dump_put_seconds(text, dump->now - entry->deadline);
+		dump_put(text, ", due for ");
+		dump_put_duration(text, dump->now - entry->deadline);
 	}
 }

@@ -208,14 +208,9 @@ static void put_parked(struct dump *dump, const struct fibril_task_slot *slot, c
 		dump_put(text, "runnable");
 		break;
 	case FIBRIL_STATE_BLOCKED:
-		if (!(entry->flags & FIBRIL_ENTRY_CALL)) {
-			dump_put_wait(dump, entry);
-			break;
-		}
-		dump_put(text, "pending ");
-		dump_put_call(dump, entry->call, (const uint64_t *)entry->arguments);
-		if (entry->flags & FIBRIL_ENTRY_HELPER)
-			dump_put(text, ", on a helper thread");
+		if (entry->flags & FIBRIL_ENTRY_CALL)
+			dump_put(text, "pending ");
+		dump_put_wait(dump, slot, entry);
 		break;
 	case FIBRIL_STATE_DEAD:
 		dump_put(text, "ended, waiting to be joined");

@@ -38,7 +38,8 @@ DUMP_HIDDEN void dump_put(struct dump_text *text, const char *own);
 DUMP_HIDDEN void dump_put_foreign(struct dump_text *text, const char *bytes, size_t count);
 DUMP_HIDDEN void dump_put_decimal(struct dump_text *text, uint64_t number);
 DUMP_HIDDEN void dump_put_hexadecimal(struct dump_text *text, uint64_t number);
-DUMP_HIDDEN void dump_put_seconds(struct dump_text *text, uint64_t nanoseconds);
+DUMP_HIDDEN void dump_put_seconds(struct dump_text *text, uint64_t nanoseconds);  /* 1.250s */
+DUMP_HIDDEN void dump_put_duration(struct dump_text *text, uint64_t nanoseconds); /* 1.2 s, 0.045 s */
 /* A field that fills so many columns from dump_begin_field on, with at least one blank behind it. */
 DUMP_HIDDEN void dump_begin_field(struct dump_text *text, const char *name);
 DUMP_HIDDEN void dump_end_field(struct dump_text *text, size_t columns);
@@ -114,10 +115,11 @@ DUMP_HIDDEN void dump_walk(struct dump *dump, const struct dump_place *place, ui
 DUMP_HIDDEN bool dump_walk_parked(struct dump *dump, const struct fibril_entry *entry);
 DUMP_HIDDEN void dump_put_frames(struct dump *dump);
 
-/* ---- What fibrils wait for (dump-wait.c) ---- */
+/* ---- What fibrils wait for (dump-wait.c, dump-call.c) ---- */
 
-DUMP_HIDDEN void dump_put_call(struct dump *dump, int64_t number, const uint64_t arguments[6]);
-DUMP_HIDDEN void dump_put_wait(struct dump *dump, const struct fibril_entry *entry);
+DUMP_HIDDEN void dump_put_wait(struct dump *dump, const struct fibril_task_slot *slot, const struct fibril_entry *entry);
+/* A call with its six arguments; NULL: they are not known. */
+DUMP_HIDDEN void dump_put_call(struct dump *dump, int64_t number, const uint64_t *arguments);
 
 /* ---- Threads (dump-thread.c) ---- */
 
