@@ -4,7 +4,7 @@ public import ELFNotes
 /// Why a core file's fibrils could not be read. Every text says what to do.
 public enum CoreError: Error, Equatable, Sendable, CustomStringConvertible {
   case unreadable(ELFError)
-  /// An ELF file, but a program or a library.
+  /// Some other file, such as a program or a library.
   case notCore(path: String)
   /// Of another kind of processor.
   case otherMachine(path: String, machine: UInt16)
@@ -22,7 +22,7 @@ public enum CoreError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .unreadable(let error): "\(error)"
     case .notCore(let path):
-      "cannot inspect \(path): it is a program or a library and no core file; name the core file that it has left"
+      "cannot inspect \(path): it is no core file; name the one that the program has left, not the program"
     case .otherMachine(let path, let machine):
       """
       cannot inspect \(path): it comes from another kind of processor (ELF machine \(machine)); inspect it on such \

@@ -27,6 +27,7 @@ public struct CoreInspector: InspectedProcess {
     do throws(ELFError) {
       core = try CoreFile(path: path)
     } catch {
+      if case .notELF = error { throw .notCore(path: path) }
       throw .unreadable(error)
     }
     guard core.isCore else { throw .notCore(path: path) }

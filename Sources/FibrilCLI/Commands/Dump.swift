@@ -35,7 +35,7 @@ struct Dump: ParsableCommand {
         fibril dump -p 4711 --json | jq '.fibrils[] | select(.age_ns > 5e9)'
         fibril dump --core core.4711        as it was when it was killed
         fibril list                         what there is to dump
-        fibril dump --symbolize server.log  with symbols, what a process wrote of itself
+        fibril dump --symbolize server.log  what it wrote of itself, with symbols
       """)
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Dump this process.", valueName: "PID"))
