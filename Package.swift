@@ -91,7 +91,7 @@ let package = Package(
     tests("ExportersTests", ["Exporters", "GoldenFiles", "Timeline", "TraceEvents"], resources: [.copy("Golden")]),
     tests("ReplayTests", ["CFibrilContract", "Exporters", "Replay", "Timeline", "TraceEvents"]),
     tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),
-    tests("InspectionTests", ["Inspection", "TraceEvents", "CFibrilContract"]),
+    tests("InspectionTests", ["Dumping", "Inspection", "Symbols", "TraceEvents", "CFibrilContract"]),
     tests("SymbolsTests", ["CLibdw", "Symbols"]),
     tests(
       "DumpingTests",

@@ -103,11 +103,19 @@ public struct ProcessDump {
     FibrilCopies.Wanted(stacks: isWanted, pointed: CallArguments.pointed)
   }
 
+  /// A busy thread takes a few milliseconds, an idle one that a damaged table takes for busy far longer.
+  private static let timeForRunning = Duration.seconds(5)
+
   private mutating func addRunning(_ wanted: [Int], _ walker: StackWalker<some InspectedProcess>) {
     let running = Dictionary(
       grouping: wanted.filter { fibrils[$0].snapshot.state == .running }, by: { fibrils[$0].snapshot.task })
+    let deadline = ContinuousClock.now + Self.timeForRunning
     for task in process.tasks {
       guard let indices = running[task.task] else { continue }
+      guard ContinuousClock.now < deadline else {
+        for index in indices { fibrils[index].stack = .hidden("left out: there are too many threads to look at") }
+        continue
+      }
       let views = walker.views(ofRunning: indices.map { fibrils[$0].snapshot }, on: task)
       for index in indices { fibrils[index].stack = views[fibrils[index].snapshot.fibril] }
     }

@@ -10,6 +10,8 @@ final class FakeProcess: MemoryReader {
   var bytes: [UInt8] = []
   var holes: [Range<UInt64>] = []
   var copies = 0
+  /// Bytes that were handed out.
+  var bytesCopied = 0
   var beforeCopy: (Int) -> Void = { _ in }
 
   var root = UInt64(0)
@@ -19,12 +21,15 @@ final class FakeProcess: MemoryReader {
   private var entries: [UInt64: UInt64] = [:]
   private var stacks: [UInt64: UInt64] = [:]
 
-  static let stackBytes: UInt64 = 4096
   static let chunkEntries = 4
+  let stackBytes: UInt64
+  /// How much of a stack is in use, from its top.
+  static let usedBytes: UInt64 = 512
 
   /// `tasks` tasks with `fibrils` fibrils each, parked with six words of context that begin with
   /// their number; ids count from 1, names are "fibril ID". A newer runtime's entries are longer.
-  init(tasks: Int, fibrils: Int, extraEntryBytes: Int = 0) {
+  init(tasks: Int, fibrils: Int, extraEntryBytes: Int = 0, stackBytes: UInt64 = 4096) {
+    self.stackBytes = stackBytes
     var rootValue = fibril_root()
     rootValue.magic = FIBRIL_ROOT_MAGIC
     rootValue.version = FIBRIL_TABLE_VERSION
@@ -77,14 +82,14 @@ final class FakeProcess: MemoryReader {
     }
     slots = place(slotValues)
     for identifier in 1...identifier {
-      var stack = [UInt8](repeating: 0, count: Int(Self.stackBytes))
-      let used = Int(Self.stackBytes) - 512
+      var stack = [UInt8](repeating: 0, count: Int(stackBytes))
+      let used = Int(stackBytes - Self.usedBytes)
       for word in 0..<64 { store(identifier &* 1000 &+ UInt64(word), &stack, used + word * 8) }
       let low = place(stack)
       stacks[identifier] = low
       change(identifier) {
         $0.stack_low = low
-        $0.stack_high = low + Self.stackBytes
+        $0.stack_high = low + stackBytes
         $0.stack_pointer = low + UInt64(used)
       }
     }
@@ -163,6 +168,7 @@ final class FakeProcess: MemoryReader {
       let count = Int(end - range.lowerBound)
       target.replaceSubrange(offset + done..<offset + done + count, with: bytes[from..<from + count])
       done += count
+      bytesCopied += count
       if count < range.count { return done }
     }
     return done

@@ -83,6 +83,35 @@ struct DumpStandIn {
         counter++;
     }
 
+    /* Nonsense all over the table, now and then undone. */
+    static void scribble(void)
+    {
+        static unsigned char sound_entries[sizeof entry], sound_slot[sizeof slot], sound_root[sizeof root];
+        uint64_t state = 1, round = 0;
+
+        memcpy(sound_entries, entry, sizeof entry);
+        memcpy(sound_slot, &slot, sizeof slot);
+        memcpy(sound_root, &root, sizeof root);
+        for (;;) {
+            unsigned char *place[] = {(void *)entry, (void *)&slot, (void *)&root};
+            size_t bytes[] = {sizeof entry, sizeof slot, sizeof root};
+            uint64_t values[] = {0, 1, ~0ull, 1ull << 63, (uintptr_t)entry, (uintptr_t)stack, 1 << 20, 0};
+
+            state = state * 6364136223846793005ull + 1442695040888963407ull;
+            values[7] = state;
+            uint64_t which = (state >> 33) % 16 < 9 ? 0 : (state >> 33) % 16 < 15 ? 1 : 2;
+            uint64_t offset = (state >> 40) % bytes[which] & ~7ull;
+            memcpy(place[which] + offset, &values[(state >> 60) % 8], 8);
+            if (++round % 64 == 0) {
+                memcpy(entry, sound_entries, sizeof entry);
+                memcpy(&slot, sound_slot, sizeof slot);
+                memcpy(&root, sound_root, sizeof root);
+                if (round % 4096 == 0)
+                    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+            }
+        }
+    }
+
     int main(int count, char **arguments);
 
     static void *in_thread(void *ignored)
@@ -164,6 +193,8 @@ struct DumpStandIn {
         root.fibril_bytes = sizeof entry[0];
         strcpy(root.runtime, "Stand-in 1");
         root.magic = FIBRIL_ROOT_MAGIC;
+        if (count > 1 && !strcmp(arguments[1], "scribble"))
+            scribble();
         if (count > 2)
             fifo = arguments[2];
         outer(count < 2 ? 0 : !strcmp(arguments[1], "spin") ? 1 : !strcmp(arguments[1], "hollow") ? 2 : 0);
