@@ -16,10 +16,9 @@ from .table import FIGURE, at_most
 OURS = RELEASE / "fibril"
 WORKLOAD = RELEASE / "fibril-workload"
 STACKS, DEPTH = 100_000, 12
-# Of the threads that a peer dumps there are ten times as many again for as long as it takes less than this.
-PEER_SECONDS = 6
+# A peer that dumps its threads in less is given ten times as many. Its time by thread hardly depends on their number.
+PEER_SECONDS = 4
 PEER_THREADS = {"gdb": 10_000, "py-spy": 1000}
-# The peers take long.
 PEER_ROUNDS = 2
 
 
