@@ -10,10 +10,13 @@ import TraceEvents
 
   /// What gdb prints at commands; what is not its output goes to `errors`.
   private func gdb(_ target: [String], _ commands: String...) throws -> ToolRun {
-    try ToolRun(
-      "/usr/bin/gdb",
-      ["-q", "-batch", "-nx", "-iex", "set debuginfod enabled off", "-iex", "set auto-load off"] + target
-        + (["source \(Self.script)"] + commands).flatMap { ["-ex", $0] })
+    // gdb waits for SIGCHLD.
+    try withSignals {
+      try ToolRun(
+        "/usr/bin/gdb",
+        ["-q", "-batch", "-nx", "-iex", "set debuginfod enabled off", "-iex", "set auto-load off"] + target
+          + (["source \(Self.script)"] + commands).flatMap { ["-ex", $0] })
+    }
   }
 
   /// A fibril's line, and the functions of its backtrace, as they are called in the program.

@@ -21,14 +21,7 @@ final class SelfDumper {
     process.standardInput = input
     process.standardOutput = output
     process.standardError = FileHandle(forWritingAtPath: errorFile)
-    // The tests' threads block signals, and so would the program.
-    var set = sigset_t()
-    var before = sigset_t()
-    unsafe sigemptyset(&set)
-    unsafe sigaddset(&set, SIGQUIT)
-    unsafe pthread_sigmask(SIG_UNBLOCK, &set, &before)
-    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-    try process.runLimited()
+    try withSignals { try process.runLimited() }
   }
 
   deinit {
@@ -81,6 +74,16 @@ final class SelfDumper {
     process.waitUntilExit()
     return (text, process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus)
   }
+}
+
+/// Lets programs that `body` starts have all signals: the tests' threads block some, and so would the programs.
+func withSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
+  var none = sigset_t()
+  var before = sigset_t()
+  unsafe sigemptyset(&none)
+  unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
+  defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+  return try body()
 }
 
 /// A line of an in-process dump that is none of those that it may consist of; nil if all are right.
