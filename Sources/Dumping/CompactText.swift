@@ -4,7 +4,12 @@ internal import TraceEvents
 /// Renders one process's dump in short.
 struct CompactText {
   let fibrils: FibrilText
-  private var dump: ProcessDump { fibrils.dump }
+  private let dump: ProcessDump
+
+  init(fibrils: FibrilText) {
+    self.fibrils = fibrils
+    dump = fibrils.dump
+  }
 
   /// So many ids and kinds of names are written out; the rest is counted.
   private static let listed = 5
@@ -26,13 +31,13 @@ struct CompactText {
   }
 
   private func append(_ group: FibrilGroup, to text: inout ByteText) {
-    let members = group.members.map { dump.fibrils[$0] }
+    let members = group.members
     let start = text.bytes.count
     text.append("fibrils:")
     text.append(count: members.count)
     text.pad(from: start, to: 23)
     text.append("state:")
-    text.append(FibrilText.letter(of: members[0]))
+    text.append(FibrilText.letter(of: dump.fibrils[members[0]]))
     text.append(" age:")
     appendAges(members, to: &text)
     let wait = group.kind.waitWord
@@ -43,10 +48,10 @@ struct CompactText {
     text.append("\n ids: ")
     for (index, member) in members.prefix(Self.listed).enumerated() {
       if index > 0 { text.append(", ") }
-      text.append(decimal: member.snapshot.fibril)
+      text.append(decimal: dump.fibrils[member].snapshot.fibril)
     }
     appendOthers(members.count - Self.listed, to: &text)
-    let tasks = Set(members.map(\.snapshot.task)).sorted()
+    let tasks = Set(members.map { dump.fibrils[$0].snapshot.task }).sorted()
     text.append(tasks.count == 1 ? "; task: " : "; tasks: ")
     for (index, task) in tasks.prefix(Self.listed).enumerated() {
       if index > 0 { text.append(", ") }
@@ -55,7 +60,7 @@ struct CompactText {
     appendOthers(tasks.count - Self.listed, to: &text)
     text.append("\n")
     appendOldest(members, to: &text)
-    fibrils.appendStack(members[0], to: &text)
+    fibrils.appendStack(dump.fibrils[members[0]], to: &text)
   }
 
   private func appendOthers(_ count: Int, to text: inout ByteText) {
@@ -64,8 +69,8 @@ struct CompactText {
     text.append(count: count, of: "other")
   }
 
-  private func appendAges(_ members: [DumpedFibril], to text: inout ByteText) {
-    let ages = members.compactMap { dump.age(of: $0.snapshot) }
+  private func appendAges(_ members: [Int], to text: inout ByteText) {
+    let ages = members.compactMap { dump.age(of: dump.fibrils[$0].snapshot) }
     guard let youngest = ages.min(), let oldest = ages.max() else { return text.append("-") }
     text.append(seconds: youngest)
     guard youngest < oldest else { return }
@@ -74,10 +79,10 @@ struct CompactText {
   }
 
   /// `worker-0 and 9,998 alike, root`: names that differ in their digits only are alike.
-  private func appendNames(_ members: [DumpedFibril], to text: inout ByteText) {
+  private func appendNames(_ members: [Int], to text: inout ByteText) {
     var kinds: [[UInt8]: (first: String, count: Int)] = [:]
     for member in members {
-      let name = fibrils.names.name(of: member.snapshot)
+      let name = fibrils.names.name(of: dump.fibrils[member].snapshot)
       kinds[Self.withoutDigits(name), default: (name, 0)].count += 1
     }
     let sorted = kinds.values.sorted { ($1.count, $0.first) < ($0.count, $1.first) }
@@ -103,9 +108,12 @@ struct CompactText {
     return result
   }
 
-  private func appendOldest(_ members: [DumpedFibril], to text: inout ByteText) {
-    let known = members.filter { $0.snapshot.since > 0 }
-    guard let oldest = known.min(by: { $0.snapshot.since < $1.snapshot.since }) else { return }
+  private func appendOldest(_ members: [Int], to text: inout ByteText) {
+    let known = members.lazy.filter { dump.fibrils[$0].snapshot.since > 0 }
+    guard let index = known.min(by: { dump.fibrils[$0].snapshot.since < dump.fibrils[$1].snapshot.since }) else {
+      return
+    }
+    let oldest = dump.fibrils[index]
     text.append(" the oldest: ")
     fibrils.names.append(oldest.snapshot.fibril, to: &text)
     text.append(", ")
