@@ -4,12 +4,7 @@ internal import TraceEvents
 /// Renders one process's dump in short.
 struct CompactText {
   let fibrils: FibrilText
-  private let dump: ProcessDump
-
-  init(fibrils: FibrilText) {
-    self.fibrils = fibrils
-    dump = fibrils.dump
-  }
+  private var dump: ProcessDump { fibrils.dump }
 
   /// So many ids and kinds of names are written out; the rest is counted.
   private static let listed = 5
@@ -31,36 +26,38 @@ struct CompactText {
   }
 
   private func append(_ group: FibrilGroup, to text: inout ByteText) {
+    // No fibril is copied: there may be a hundred thousand.
+    let all = dump.fibrils
     let members = group.members
     let start = text.bytes.count
     text.append("fibrils:")
     text.append(count: members.count)
     text.pad(from: start, to: 23)
     text.append("state:")
-    text.append(FibrilText.letter(of: dump.fibrils[members[0]]))
+    text.append(FibrilText.letter(of: all[members[0]]))
     text.append(" age:")
-    appendAges(members, to: &text)
+    let oldest = appendAges(members, all, to: &text)
     let wait = group.kind.waitWord
     text.append(" ")
     text.append(own: wait.isEmpty ? WaitKind.word(of: group.kind.state) : wait)
     text.append("\n names: ")
-    appendNames(members, to: &text)
+    appendNames(members, all, to: &text)
     text.append("\n ids: ")
-    for (index, member) in members.prefix(Self.listed).enumerated() {
-      if index > 0 { text.append(", ") }
-      text.append(decimal: dump.fibrils[member].snapshot.fibril)
+    for (place, index) in members.prefix(Self.listed).enumerated() {
+      if place > 0 { text.append(", ") }
+      text.append(decimal: all[index].snapshot.fibril)
     }
     appendOthers(members.count - Self.listed, to: &text)
-    let tasks = Set(members.map { dump.fibrils[$0].snapshot.task }).sorted()
+    let tasks = members.reduce(into: Set<UInt64>()) { $0.insert(all[$1].snapshot.task) }.sorted()
     text.append(tasks.count == 1 ? "; task: " : "; tasks: ")
-    for (index, task) in tasks.prefix(Self.listed).enumerated() {
-      if index > 0 { text.append(", ") }
+    for (place, task) in tasks.prefix(Self.listed).enumerated() {
+      if place > 0 { text.append(", ") }
       text.append(decimal: task)
     }
     appendOthers(tasks.count - Self.listed, to: &text)
     text.append("\n")
-    appendOldest(members, to: &text)
-    fibrils.appendStack(dump.fibrils[members[0]], to: &text)
+    if let oldest { appendOldest(all[oldest], to: &text) }
+    fibrils.appendStack(all[members[0]], to: &text)
   }
 
   private func appendOthers(_ count: Int, to text: inout ByteText) {
@@ -69,20 +66,34 @@ struct CompactText {
     text.append(count: count, of: "other")
   }
 
-  private func appendAges(_ members: [Int], to text: inout ByteText) {
-    let ages = members.compactMap { dump.age(of: dump.fibrils[$0].snapshot) }
-    guard let youngest = ages.min(), let oldest = ages.max() else { return text.append("-") }
-    text.append(seconds: youngest)
-    guard youngest < oldest else { return }
-    text.append("..")
-    text.append(seconds: oldest)
+  /// The youngest and the oldest age. Returns which fibril is the oldest.
+  private func appendAges(_ members: [Int], _ all: [DumpedFibril], to text: inout ByteText) -> Int? {
+    var oldest: Int?
+    var youngest: Int?
+    for index in members where all[index].snapshot.since > 0 {
+      let since = all[index].snapshot.since
+      if oldest == nil || since < all[oldest!].snapshot.since { oldest = index }
+      if youngest == nil || since > all[youngest!].snapshot.since { youngest = index }
+    }
+    guard let oldest, let youngest, let low = dump.age(of: all[youngest].snapshot),
+      let high = dump.age(of: all[oldest].snapshot)
+    else {
+      text.append("-")
+      return nil
+    }
+    text.append(seconds: low)
+    if low < high {
+      text.append("..")
+      text.append(seconds: high)
+    }
+    return oldest
   }
 
   /// `worker-0 and 9,998 alike, root`: names that differ in their digits only are alike.
-  private func appendNames(_ members: [Int], to text: inout ByteText) {
+  private func appendNames(_ members: [Int], _ all: [DumpedFibril], to text: inout ByteText) {
     var kinds: [[UInt8]: (first: String, count: Int)] = [:]
-    for member in members {
-      let name = fibrils.names.name(of: dump.fibrils[member].snapshot)
+    for index in members {
+      let name = fibrils.names.name(of: all[index].snapshot)
       kinds[Self.withoutDigits(name), default: (name, 0)].count += 1
     }
     let sorted = kinds.values.sorted { ($1.count, $0.first) < ($0.count, $1.first) }
@@ -108,12 +119,7 @@ struct CompactText {
     return result
   }
 
-  private func appendOldest(_ members: [Int], to text: inout ByteText) {
-    let known = members.lazy.filter { dump.fibrils[$0].snapshot.since > 0 }
-    guard let index = known.min(by: { dump.fibrils[$0].snapshot.since < dump.fibrils[$1].snapshot.since }) else {
-      return
-    }
-    let oldest = dump.fibrils[index]
+  private func appendOldest(_ oldest: DumpedFibril, to text: inout ByteText) {
     text.append(" the oldest: ")
     fibrils.names.append(oldest.snapshot.fibril, to: &text)
     text.append(", ")

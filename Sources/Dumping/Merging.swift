@@ -17,15 +17,15 @@ struct FibrilGroup {
   static func merge(_ chosen: [Int], _ dump: ProcessDump, _ order: Selection.Order) -> [FibrilGroup] {
     var groups: [FibrilGroup] = []
     var numbers: [Key: Int] = [:]
+    let fibrils = dump.fibrils
     for index in chosen {
-      let fibril = dump.fibrils[index]
       let place =
-        switch fibril.stack {
+        switch fibrils[index].stack {
         case .parked(let backtrace): backtrace
-        case nil where !fibril.snapshot.changedWhileRead: -1
+        case nil where !fibrils[index].snapshot.changedWhileRead: -1
         default: -2 - index
         }
-      let key = Key(kind: WaitKind(fibril.snapshot), place: place)
+      let key = Key(kind: WaitKind(fibrils[index].snapshot), place: place)
       if let number = numbers[key] {
         groups[number].members.append(index)
       } else {

@@ -22,7 +22,9 @@ struct TextTable {
         let start = text.bytes.count
         if textColumns.contains(column) {
           text.append(own: cell)
-          if column < row.count - 1, cell.utf8.count < widths[column] { text.pad(from: start, to: widths[column]) }
+          if row[(column + 1)...].contains(where: { !$0.isEmpty }), cell.utf8.count < widths[column] {
+            text.pad(from: start, to: widths[column])
+          }
         } else {
           if cell.utf8.count < widths[column] { text.pad(from: start, to: widths[column] - cell.utf8.count) }
           text.append(own: cell)

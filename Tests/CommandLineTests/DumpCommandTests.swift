@@ -5,7 +5,10 @@ import Testing
 @Suite struct DumpCommandTests {
   @Test(arguments: [
     ["dump"], ["dump", "-p", "x"], ["dump", "-p", "0"], ["dump", "-p", "-5"], ["dump", "-p", "1", "--nonsense"],
-    ["list", "more"], ["doctor", "--json"],
+    ["dump", "-p", "1", "--json", "--compact"], ["dump", "-p", "1", "--count", "--sort", "age"],
+    ["dump", "-p", "1", "--count", "--verbose"], ["dump", "-p", "1", "-w", "--state", "dead"],
+    ["dump", "-p", "1", "--state", "asleep"], ["dump", "-p", "1", "--min-age", "5x"],
+    ["dump", "--symbolize", "x", "--json"], ["list", "more"], ["doctor", "--json"],
   ])
   func wrongUsageIs64(arguments: [String]) throws {
     let run = try Run("fibril", arguments)

@@ -167,7 +167,7 @@ import TraceEvents
       .replacing(/, asleep for [0-9.]+ ?m?s( in [a-z_0-9]+)?/, with: ", asleep")
       .replacing(/pipe:\[[0-9]+\]/, with: "pipe:[N]")
       .replacing(/age:[0-9]+\.[0-9]{3}s +/, with: "age:N ").replacing(/\(tid PID\) +/, with: "(tid PID) ").replacing(
-        /for [0-9]+\.[0-9]{3}s/, with: "for N")
+        /for [0-9]+\.[0-9]{3}s( at most)?/, with: "for N")
     let lines = text.split(separator: "\n").filter { !$0.hasSuffix("[libc.so.6]") && !$0.contains("[libc.so.6] at") }
       .filter {
         !$0.contains("_start+") && !$0.hasPrefix(" (") || $0 == " (in the kernel, no stack)" || $0.contains("ended")
@@ -178,7 +178,7 @@ import TraceEvents
         sysrq: Show State of stand-in[PID]: 4 fibrils in 1 task (1 running, 1 runnable, 1 blocked, 1 dead), Stand-in 1
         task:1 tid:PID fibrils:4 runnable:0  held up by fibril 7
         WARNING: task 1 (tid PID) is held up by fibril 7 "evil \u{fffd}[2J name", which blocks the thread in read(0<pipe:[N]>, 0x_, 100)
-         for N at most; 0 runnable fibrils wait behind it
+         for N; 0 runnable fibrils wait behind it
         fibril:evil \u{fffd}[2J name state:R stack:N id:7     task:1(tid PID) parent:0    age:N running fibril, but its thread is in the kernel: read(0<pipe:[N]>, 0x_, 100), asleep
         Call Trace:
          <FIBRIL>
