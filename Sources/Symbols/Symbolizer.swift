@@ -78,7 +78,7 @@ internal import Glibc
 
   private func search(_ address: UInt64) -> Symbol? {
     guard let module = unsafe dwfl_addrmodule(session, address) else {
-      return module(at: address) == nil ? perfMap?.symbol(at: address) : nil
+      return reported(at: address) == nil ? perfMap?.symbol(at: address) : nil
     }
     var offset: UInt64 = 0
     var symbol = GElf_Sym()
@@ -89,17 +89,19 @@ internal import Glibc
   /// The last part of the name of the module that an address lies in, and the address's place in it. Code
   /// that was named by the process itself lies in its list of such names.
   public func module(at address: UInt64) -> (name: String, offset: UInt64)? {
+    if let module = reported(at: address) { return (lastPart(of: module.name), address &- module.base) }
+    guard let perfMap, perfMap.symbol(at: address) != nil else { return nil }
+    return (perfMap.name, address)
+  }
+
+  private func reported(at address: UInt64) -> SymbolModule? {
     var low = 0
     var high = modules.count
     while low < high {
       let middle = (low + high) / 2
       if modules[middle].addresses.upperBound <= address { low = middle + 1 } else { high = middle }
     }
-    if low < modules.count, modules[low].addresses.contains(address) {
-      return (lastPart(of: modules[low].name), address &- modules[low].base)
-    }
-    guard let perfMap, perfMap.symbol(at: address) != nil else { return nil }
-    return (perfMap.name, address)
+    return low < modules.count && modules[low].addresses.contains(address) ? modules[low] : nil
   }
 
   /// The source line that is under way at an address, where there is debug information.

@@ -24,8 +24,8 @@ final class CoreSubject {
   }
 
   /// Kills it and returns its core file.
-  func killed(by signal: Int32 = SIGSEGV) throws -> String {
-    kill(subject.id, signal)
+  func killed() throws -> String {
+    kill(subject.id, SIGSEGV)
     subject.process.waitUntilExit()
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
     return folder.file(try #require(names.first { $0.hasPrefix("core") }, "it left no core file"))
