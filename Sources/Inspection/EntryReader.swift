@@ -217,7 +217,7 @@ struct EntryReader<Memory: MemoryReader> {
         return
       }
     }
-    guard let last, last.id != 0 else { return }
+    guard let last, last.id != 0, !last.isUnborn else { return }
     var fibril = FibrilSnapshot(last, slot, isParked: isParked(last), &clock)
     fibril.changedWhileRead = true
     fibrils.append(fibril)
@@ -228,7 +228,7 @@ struct EntryReader<Memory: MemoryReader> {
     _ entry: fibril_entry, at address: UInt64, _ slot: fibril_task_slot, _ copies: FibrilCopies,
     _ onFibril: FibrilHandler
   ) {
-    guard entry.id != 0 else { return }
+    guard entry.id != 0, !entry.isUnborn else { return }
     var copies = copies
     copies.mark = EntryMark(entry, at: address)
     let fibril = FibrilSnapshot(entry, slot, isParked: isParked(entry), &clock)

@@ -11,6 +11,9 @@ extension fibril_entry {
     return stack_pointer..<stack_pointer + min(stack_high - stack_pointer, TableLimits.stackBytes)
   }
 
+  /// Its runtime is still filling it in, or has begun to clear it: it is no fibril yet, or none any more.
+  var isUnborn: Bool { sequence % 2 != 0 && state == 0 }
+
   /// What its call points at.
   func pointedRanges(_ wants: FibrilCopies.Wanted) -> [PointedRange] {
     guard id != 0, call >= 0 else { return [] }
