@@ -101,8 +101,8 @@ final class MutantProcess {
   private func value(using random: inout Random) -> UInt64 {
     let inside = FakeProcess.base + UInt64.random(in: 0..<UInt64(fake.bytes.count), using: &random)
     return [
-      0, 1, .max, .max - 7, 0x7fff_ffff, 0xffff_ffff, 1 << 63, FakeProcess.base, inside, inside & ~7, 255, 65535, 1 << 20,
-      random.next(),
+      0, 1, .max, .max - 7, 0x7fff_ffff, 0xffff_ffff, 1 << 63, FakeProcess.base, inside, inside & ~7, 255, 65535,
+      1 << 20, random.next(),
     ].randomElement(using: &random)!
   }
 
