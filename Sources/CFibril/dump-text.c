@@ -139,3 +139,9 @@ void dump_end_field(struct dump_text *text, size_t columns)
 		put(text, ' ');
 	while (text->length - text->start < columns);
 }
+
+void dump_put_field(struct dump_text *text, const char *name, uint64_t number)
+{
+	dump_put(text, name);
+	dump_put_decimal(text, number);
+}

@@ -43,6 +43,8 @@ DUMP_HIDDEN void dump_put_duration(struct dump_text *text, uint64_t nanoseconds)
 /* A field that fills so many columns from dump_begin_field on, with at least one blank behind it. */
 DUMP_HIDDEN void dump_begin_field(struct dump_text *text, const char *name);
 DUMP_HIDDEN void dump_end_field(struct dump_text *text, size_t columns);
+/* A name and its number. */
+DUMP_HIDDEN void dump_put_field(struct dump_text *text, const char *name, uint64_t number);
 
 /* ---- Memory that may not be there (dump-memory.c) ---- */
 
@@ -145,13 +147,45 @@ struct dump {
 	uint64_t named, named_entry;
 };
 
-/* Copies one of the table's structures, all of which stay where they are. */
-DUMP_HIDDEN bool dump_read_table(struct dump *dump, void *to, uint64_t from, size_t bytes);
-/* A fibril's name into room for 64 bytes; empty if it has none, or if it would take too long to look for it. */
-DUMP_HIDDEN void dump_name_of(struct dump *dump, uint64_t fibril, char name[64]);
 /* Writes the dump. `place`: where the calling thread's own fibril is. */
 DUMP_HIDDEN int64_t dump_write(int descriptor, const struct dump_place *place);
 /* A file of /proc; returns how many bytes of it there are, or -errno. */
 DUMP_HIDDEN int64_t dump_read_file(const char *path, char *bytes, size_t count);
+
+/* ---- The table (dump-table.c) ---- */
+
+/* Is called with the address of each entry that is in use. */
+struct dump_visit {
+	void (*entry)(struct dump *dump, const struct fibril_task_slot *slot, uint64_t address, void *context);
+	void *context;
+};
+
+/* Copies one of the table's structures, all of which stay where they are. */
+DUMP_HIDDEN bool dump_read_table(struct dump *dump, void *to, uint64_t from, size_t bytes);
+/* A slot by its index; false: it is free. */
+DUMP_HIDDEN bool dump_read_slot(struct dump *dump, uint32_t index, struct fibril_task_slot *slot);
+DUMP_HIDDEN void dump_visit_task(struct dump *dump, const struct fibril_task_slot *slot,
+				 const struct dump_visit *visit);
+DUMP_HIDDEN void dump_visit_all(struct dump *dump, const struct dump_visit *visit);
+/* The name at an index of the name table into room for 64 bytes. */
+DUMP_HIDDEN void dump_name_at(uint32_t index, char name[64]);
+/* A fibril's name into room for 64 bytes; empty if it has none, or if it would take too long to look for it. */
+DUMP_HIDDEN void dump_name_of(struct dump *dump, uint64_t fibril, char name[64]);
+
+/* ---- Its parts (dump-header.c, dump-fibril.c) ---- */
+
+/* The thread that writes the dump. */
+struct dump_self {
+	const struct dump_place *place;
+	uint32_t thread;
+};
+
+/* What comes in front of everything else. */
+DUMP_HIDDEN void dump_put_command(struct dump *dump);
+/* Counts, and a line of each task. */
+DUMP_HIDDEN void dump_put_header(struct dump *dump);
+/* The fibril of an entry; `context` is a struct dump_self. */
+DUMP_HIDDEN void dump_put_fibril(struct dump *dump, const struct fibril_task_slot *slot, uint64_t address,
+				 void *context);
 
 #endif
