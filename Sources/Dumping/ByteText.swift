@@ -67,13 +67,21 @@ public struct ByteText: Sendable {
   /// Foreign text as a JSON string, quotes included.
   public mutating func append(json text: String) {
     append("\"")
-    if text.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
-      append(foreign: text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))
+    if text.utf8.contains(where: Self.isEscaped) {
+      // Byte by byte: a quotation mark with an accent on it is one character, and ends the string all the same.
+      var escaped: [UInt8] = []
+      for byte in text.utf8 {
+        if Self.isEscaped(byte) { escaped.append(UInt8(ascii: "\\")) }
+        escaped.append(byte)
+      }
+      append(foreign: String(decoding: escaped, as: UTF8.self))
     } else {
       append(foreign: text)
     }
     append("\"")
   }
+
+  private static func isEscaped(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") }
 
   /// A number of things, for people: `5,312`.
   public mutating func append(count: Int) {

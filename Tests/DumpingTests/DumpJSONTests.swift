@@ -74,6 +74,15 @@ import TraceEvents
     #expect(frames.first?["address"] as? String == "0x1234")
   }
 
+  /// What a combining accent follows is one character with it, which no search for a character finds.
+  @Test(arguments: ["\"", "\\"]) func anAccentOnWhatMustBeEscaped(_ mark: String) throws {
+    var process = FakeProcess([F.blocked(2, on: .wakeTarget)])
+    process.fibrils[0].name = 1
+    process.names.append("a\(mark)\u{301}b")
+    let fibrils = try #require(try document(process)["fibrils"] as? [[String: Any]])
+    #expect(fibrils[0]["name"] as? String == process.names[1])
+  }
+
   @Test func anEmptyDump() throws {
     let document = try document(FakeProcess([]))
     #expect((document["fibrils"] as? [Any])?.isEmpty == true && (document["backtraces"] as? [Any])?.isEmpty == true)
