@@ -10,6 +10,8 @@ public struct BacktraceTable {
   /// Numbers plus one, by the backtrace's hash; 0: free. Its count is a power of two.
   private var slots = ContiguousArray<UInt32>(repeating: 0, count: 1024)
   private var hashes: ContiguousArray<UInt64> = []
+  /// Drawn anew for each table, so that no process can make up stacks whose hashes are equal.
+  private let seed = (start: UInt64.random(in: .min ... .max), factor: UInt64.random(in: .min ... .max) | 1)
   private var frames: [Frame] = []
   private var framesLeft: Int
   private var leftOut = 0
@@ -52,8 +54,11 @@ public struct BacktraceTable {
 
   /// Of the frames at hand.
   private mutating func number(of end: UnwindEnd) -> Int? {
-    var hash = UInt64(frames.count)
-    for frame in frames { hash = (hash ^ frame.pc) &* 0x9e37_79b9_7f4a_7c15 ^ hash >> 29 }
+    var hash = seed.start ^ UInt64(frames.count)
+    for frame in frames {
+      let product = (hash ^ frame.pc).multipliedFullWidth(by: seed.factor)
+      hash = product.high ^ product.low &+ frame.pc
+    }
     var slot = Int(truncatingIfNeeded: hash >> 20) & (slots.count - 1)
     while slots[slot] != 0 {
       let number = Int(slots[slot]) - 1
