@@ -141,7 +141,9 @@ public struct TableReader<Memory: MemoryReader> {
       let ranges = structures(
         at: start, count: min(4096, count - batch), step: self.root.name_bytes, as: fibril_name.self)
       let copy = memory.read(ranges)
-      for index in ranges.indices where copy[index].count == ranges[index].count {
+      for index in ranges.indices {
+        // What lies behind it would get the numbers of others.
+        guard copy[index].count == ranges[index].count else { break }
         names.append(batch + index == 0 ? "" : String(decoding: copy[index].prefix { $0 != 0 }, as: UTF8.self))
       }
       guard first + names.count == min(batch + 4096, count) else {

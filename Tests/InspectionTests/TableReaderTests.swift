@@ -117,6 +117,17 @@ import TraceEvents
     #expect(Set(stacks.keys) == [1, 5, 7, 8])
   }
 
+  /// Those behind it would have the numbers of others.
+  @Test func namesEndAtOneThatCannotBeRead() throws {
+    let process = FakeProcess(tasks: 1, fibrils: 6)
+    var names: UInt64 = 0
+    process.changeRoot { names = $0.names }
+    process.holes = [names + 3 * 64..<names + 3 * 64 + 1]
+    let (inspection, _) = try process.inspect()
+    #expect(inspection.snapshot.names == ["", "fibril 1", "fibril 2"])
+    #expect(inspection.problems == ["names from number 3 on cannot be read"])
+  }
+
   @Test func appendedFieldsAreSteppedOver() throws {
     let process = FakeProcess(tasks: 1, fibrils: 6, extraEntryBytes: 64)
     let (inspection, stacks) = try process.inspect()
