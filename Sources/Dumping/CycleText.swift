@@ -124,7 +124,7 @@ struct CycleText {
           text.append(": ")
           fibrils.appendDoing(holder, to: &text)
         } else {
-          text.append(", which the table does not have: it has ended")
+          text.append(", which the table did not have: it had ended, or not begun")
         }
       }
       text.append("\n")
