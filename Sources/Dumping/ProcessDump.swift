@@ -49,7 +49,7 @@ public struct ProcessDump {
   /// Tells what lies at the addresses of backtraces.
   public let symbolizer: Symbolizer
   /// What the descriptors of a live process are by now.
-  let descriptors: DescriptorNames?
+  let descriptors: DescriptorNames
 
   /// Looks at a process now, or into a core file. What takes time is only done for fibrils that are wanted:
   /// the stacks of all others are neither copied nor walked. They are in `fibrils` all the same. `notice` is
@@ -62,10 +62,12 @@ public struct ProcessDump {
       modules: source.symbolModules(),
       generatedCode: { source.codeNames.flatMap { PerfMap(path: $0.path, owner: $0.userID) } }, notice: notice)
     stop = source.stop
-    descriptors = (source as? ProcessInspector).map { DescriptorNames($0.descriptorName) }
+    descriptors = DescriptorNames(source.descriptorName)
     let walker = StackWalker(source, symbolizer)
     var table = BacktraceTable(symbolizer)
     var fibrils: [DumpedFibril] = []
+    // Room that is not used costs nothing; an array that grows is copied again and again.
+    fibrils.reserveCapacity(1 << 17)
     let inspection = source.read(wants: Self.wanted(isWanted)) { snapshot, copies in
       var fibril = DumpedFibril(snapshot)
       fibril.pointed = copies.pointed
@@ -79,11 +81,13 @@ public struct ProcessDump {
     problems = source.remarks + inspection.problems
     if let problem = table.problem { problems.append(problem) }
     // The table finds out who owns a lock after it has handed out who waits for it.
-    for (index, snapshot) in process.fibrils.enumerated() { fibrils[index].snapshot = snapshot }
+    for (index, snapshot) in process.fibrils.enumerated() where snapshot.reason == .mutex {
+      fibrils[index].snapshot = snapshot
+    }
     process.fibrils = []
     backtraces = table.backtraces
-    self.fibrils = fibrils
-    let wanted = fibrils.indices.filter { isWanted(fibrils[$0].snapshot) }
+    self.fibrils = consume fibrils
+    let wanted = self.fibrils.indices.filter { isWanted(self.fibrils[$0].snapshot) }
     addRunning(wanted, walker)
     addNeverUsed(wanted, source)
     self.fibrils.sort { ($0.snapshot.task, $0.snapshot.fibril) < ($1.snapshot.task, $1.snapshot.fibril) }

@@ -22,6 +22,7 @@ struct StackWalker<Source: InspectedProcess> {
   /// run another one by now: whose stack was seen is told by the stack pointer.
   func views(ofRunning fibrils: [FibrilSnapshot], on task: TaskSnapshot) -> [UInt64: StackView] {
     var views: [UInt64: StackView] = [:]
+    var isElsewhere = false
     for _ in 0..<Self.tries where views.count < fibrils.count {
       let before = source.running()[task.task]
       let capture = source.capture(threadID: task.threadID, pointed: CallArguments.pointed)
@@ -34,6 +35,10 @@ struct StackWalker<Source: InspectedProcess> {
         fibril.stack.isEmpty ? isSteady && before == fibril.fibril : fibril.stack.contains(stackPointer)
       }
       if let seen, views[seen.fibril] == nil { views[seen.fibril] = view(of: capture, seen) }
+      isElsewhere = seen == nil && isSteady && fibrils.contains { $0.fibril == before }
+    }
+    if isElsewhere, let running = source.running()[task.task], views[running] == nil {
+      views[running] = .hidden("its thread is on another stack, such as a signal handler's")
     }
     for fibril in fibrils where views[fibril.fibril] == nil { views[fibril.fibril] = .hidden("changed while read") }
     return views

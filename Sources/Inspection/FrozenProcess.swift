@@ -58,24 +58,15 @@ public struct FrozenProcess: InspectedProcess {
     self.stop = StopAccount(nanoseconds: stop.thaw(), unstopped: unstopped)
   }
 
-  /// A thread may have been stopped in the midst of a switch. Then the fibril whose stack it is on runs;
-  /// the context of the other one is saved, whatever its entry says.
   private mutating func settleRunning() {
     var stackPointers: [UInt64: UInt64] = [:]
     for task in inspection.snapshot.tasks where task.running != 0 {
       stackPointers[task.task] = captures[task.threadID]?.stackPointer
     }
-    for index in inspection.snapshot.fibrils.indices {
+    for index in inspection.snapshot.settleRunning(stackPointers) {
+      copies[index].stack = nil
       let fibril = inspection.snapshot.fibrils[index]
-      guard let stackPointer = stackPointers[fibril.task], !fibril.stack.isEmpty else { continue }
-      if fibril.stack.contains(stackPointer) {
-        inspection.snapshot.fibrils[index].state = .running
-        inspection.snapshot.fibrils[index].reason = .none
-        copies[index].stack = nil
-        runningFibrils[fibril.task] = fibril.fibril
-      } else if fibril.state == .running {
-        inspection.snapshot.fibrils[index].state = .runnable
-      }
+      runningFibrils[fibril.task] = fibril.fibril
     }
   }
 
@@ -114,9 +105,31 @@ public struct FrozenProcess: InspectedProcess {
 
   public func running() -> [UInt64: UInt64] { runningFibrils }
 
+  public func descriptorName(_ descriptor: Int32) -> [UInt8]? { process.descriptorName(descriptor) }
+
   public func capture(threadID: UInt32, pointed: PointedRanges) -> ThreadCapture {
     captures[threadID] ?? .unavailable("it ran no fibril")
   }
 
   public func neverUsed(_ stacks: [Range<UInt64>]) -> [UInt64?] { stacks.map { unused[$0.lowerBound] } }
+}
+
+extension ProcessSnapshot {
+  /// A thread may have been stopped in the midst of a switch. Then the fibril whose stack it is on runs;
+  /// the context of the other one is saved, whatever its entry says. A thread on nobody's stack tells
+  /// nothing: it may be in a signal handler that has a stack of its own. Takes the stack pointers of tasks
+  /// and returns the indices of the fibrils that they are in.
+  mutating func settleRunning(_ stackPointers: [UInt64: UInt64]) -> [Int] {
+    func isOn(_ fibril: FibrilSnapshot) -> Bool { stackPointers[fibril.task].map(fibril.stack.contains) ?? false }
+    let current = fibrils.indices.filter { isOn(fibrils[$0]) }
+    let settled = Set(current.map { fibrils[$0].task })
+    for index in fibrils.indices where fibrils[index].state == .running && settled.contains(fibrils[index].task) {
+      if !fibrils[index].stack.isEmpty { fibrils[index].state = .runnable }
+    }
+    for index in current {
+      fibrils[index].state = .running
+      fibrils[index].reason = .none
+    }
+    return current
+  }
 }

@@ -30,6 +30,8 @@ public protocol InspectedProcess {
   func capture(threadID: UInt32, pointed: PointedRanges) -> ThreadCapture
   /// Bytes at the low end of each stack that were never touched; nil where nobody knows.
   func neverUsed(_ stacks: [Range<UInt64>]) -> [UInt64?]
+  /// What a descriptor is by now, such as a file's path, in any bytes; nil if nobody knows.
+  func descriptorName(_ descriptor: Int32) -> [UInt8]?
   /// Whether all these entries are as they were read.
   func areUnchanged(_ marks: [EntryMark]) -> Bool
 }
@@ -40,6 +42,9 @@ extension InspectedProcess {
 
   /// What stands still does not change.
   public func areUnchanged(_ marks: [EntryMark]) -> Bool { true }
+
+  /// Nobody knows.
+  public func descriptorName(_ descriptor: Int32) -> [UInt8]? { nil }
 }
 
 /// Reads the fibrils of a live process, which is neither stopped nor written to.

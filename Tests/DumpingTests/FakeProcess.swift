@@ -23,6 +23,7 @@ struct FakeProcess: InspectedProcess {
   /// Whether entries are still as they were when they are looked at once more.
   var isSteady = true
   var captures: [UInt32: ThreadCapture] = [:]
+  var descriptors: [Int32: String] = [:]
 
   let processID: Int32 = 4711
   let command = "fake"
@@ -70,6 +71,7 @@ struct FakeProcess: InspectedProcess {
 
   func neverUsed(_ stacks: [Range<UInt64>]) -> [UInt64?] { stacks.map { _ in nil } }
   func areUnchanged(_ marks: [EntryMark]) -> Bool { isSteady }
+  func descriptorName(_ descriptor: Int32) -> [UInt8]? { descriptors[descriptor].map { Array($0.utf8) } }
 
   /// What a dump of it looks like.
   func text(_ format: DumpFormat, _ selection: Selection = Selection()) -> String {

@@ -117,7 +117,7 @@ import TraceEvents
     }
     let run = try ToolRun.fibril("dump", "--stop", "-p", "\(subject.id)")
     let fibril = try #require(DumpedFibril.parse(run.output).first)
-    #expect(fibril.line.contains("running fibril, but its thread is in the kernel: read(0, 0x") == (mode == "read"))
+    #expect(fibril.line.contains("running fibril, but its thread is in the kernel: read(0<") == (mode == "read"))
     #expect(Array(fibril.functions.drop { $0 != "inner" }.prefix(4)) == ["inner", "middle", "outer", "main"])
     #expect(!fibril.frames.contains { $0.hasPrefix("?") } && fibril.notes == [], "\(run.output)")
   }
