@@ -23,8 +23,12 @@ extension Unwinder {
     var frame = Frame(pc: start.pc, isExact: isExact)
     frames.removeAll(keepingCapacity: true)
     while frames.count < Self.maximumFrames {
-      frames.append(frame)
       let row = rows.row(at: frame.place)
+      if row.kind == .none, !frame.isExact, rows.row(at: frame.pc).kind != .none {
+        frames.append(frame.asBeginning)
+        return .bottom
+      }
+      frames.append(frame)
       if row.kind == .offsets {
         if let end = registers.apply(row, architecture, stack, base) { return end }
       } else if row.kind == .bottom {

@@ -19,6 +19,10 @@ public struct Frame: Equatable, Hashable, Sendable {
 
   /// An address inside the instruction that is under way.
   public var place: UInt64 { isExact ? pc : pc &- 1 }
+
+  /// The stack's first frame where no call leads to `pc`: there are rules there, but none in front of it. So a
+  /// function begins there, whose address was laid down for the first function to return to (makecontext does so).
+  var asBeginning: Frame { Frame(pc: pc, isExact: true, isGuess: isGuess) }
 }
 
 /// Why an unwinder stopped.
@@ -85,8 +89,12 @@ public struct Unwinder: Sendable {
     var frame = Frame(pc: registers.pc, isExact: isExact)
     var frames: [Frame] = []
     while frames.count < Self.maximumFrames {
-      frames.append(frame)
       let row = rows(frame.place)
+      if row == nil, !frame.isExact, rows(frame.pc) != nil {
+        frames.append(frame.asBeginning)
+        return Backtrace(frames: frames, end: .bottom)
+      }
+      frames.append(frame)
       var step = caller(of: registers, row, readStack)
       if case .end(.unknownRegister(architecture.framePointer)) = step, let found = guess?(registers) {
         registers[architecture.framePointer] = found

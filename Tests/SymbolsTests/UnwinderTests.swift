@@ -122,6 +122,22 @@ struct FakeStack {
     #expect(backtrace.end == .bottom)
   }
 
+  /// As makecontext leaves it: the first function's return address is the very beginning of another one.
+  @Test func aFunctionsBeginningThatNoCallLedToIsTheBottom() throws {
+    let rows: [UInt64: UnwindRow] = [0x100: Self.atEntry, 0x200: Self.atEntry]
+    let registers = registers(pc: 0x100, sp: 0x1000)
+    let words: [UInt64] = [0x200, 0x7777, 0x8888]
+    let expected = [Frame(pc: 0x100, isExact: true), Frame(pc: 0x200, isExact: true)]
+    let backtrace = unwinder.walk(
+      from: registers, isExact: true, rows: { rows[$0] }, readStack: { words[Int($0 - 0x1000) / 8] })
+    #expect(backtrace == Backtrace(frames: expected, end: .bottom))
+    var table = RowTable { rows[$0] }
+    var frames: [Frame] = []
+    let end = unsafe unwinder.walk(
+      from: registers, isExact: true, rows: &table, stack: words.span.bytes, base: 0x1000, into: &frames)
+    #expect(end == .bottom && frames == expected)
+  }
+
   struct Stop: Sendable {
     var end: UnwindEnd
     var row: UnwindRow?
