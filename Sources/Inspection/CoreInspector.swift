@@ -162,11 +162,11 @@ private func lastPart(_ path: String) -> Substring { path.split(separator: "/").
 
 extension CoreMemory {
   /// In whole pages; nil where it is not in the file, or when the budget of bytes is used up.
-  fileprivate func leadingZeros(of range: Range<UInt64>, _ budget: inout Int) -> UInt64? {
+  func leadingZeros(of range: Range<UInt64>, _ budget: inout Int) -> UInt64? {
     let pageBytes: UInt64 = 4096
     var address = range.lowerBound
     while address < range.upperBound {
-      let end = min(range.upperBound, (address / pageBytes + 1) * pageBytes)
+      let end = address + min(range.upperBound - address, pageBytes - address % pageBytes)
       budget -= Int(end - address)
       let page = read([address..<end])[0]
       guard budget > 0, page.count == Int(end - address) else { return nil }

@@ -16,16 +16,14 @@ struct CoreModules {
     _ notes: CoreNotes, _ segments: [CoreSegment], _ memory: CoreMemory, core: String, program: String?
   ) throws(CoreError) {
     let sorted = segments.sorted { $0.address < $1.address }
+    let code = sorted.filter(\.isExecutable)
+    func isCovered(_ addresses: Range<UInt64>, by segments: [CoreSegment]) -> Bool {
+      let index = segments.partitioningIndex { $0.address &+ $0.memoryBytes > addresses.lowerBound }
+      return index < segments.count && segments[index].address < addresses.upperBound
+    }
     /// Whether it holds code; nil if no segment says what it is: debuggers leave files out.
     func holdsCode(_ addresses: Range<UInt64>) -> Bool? {
-      var index = sorted.partitioningIndex { $0.address &+ $0.memoryBytes > addresses.lowerBound }
-      var isCovered = false
-      while index < sorted.count, sorted[index].address < addresses.upperBound {
-        if sorted[index].isExecutable { return true }
-        isCovered = true
-        index += 1
-      }
-      return isCovered ? false : nil
+      isCovered(addresses, by: code) ? true : isCovered(addresses, by: sorted) ? false : nil
     }
     var found: [Module] = []
     var last: [String: Int] = [:]

@@ -16,6 +16,16 @@ import Testing
     7ffd4a5e6000-7ffd4a607000 rw-p 00000000 00:00 0                          [stack]
     """
 
+  /// The last page there is has no address behind it.
+  @Test func theStackOfACoreFileThatEndsTheAddressSpace() throws {
+    let file = try #require(OpenFile("/proc/self/exe"))
+    let stack = UInt64.max - 4095..<UInt64.max
+    var memory = CoreMemory()
+    memory.add(stack.lowerBound, 4095, file, at: 0)
+    var budget = 1 << 20
+    #expect(memory.leadingZeros(of: stack, &budget) == 0)
+  }
+
   @Test func readsLinesAsTheKernelWritesThem() throws {
     let map = MemoryMap(text: Self.text)
     #expect(map.mappings.count == 6)
