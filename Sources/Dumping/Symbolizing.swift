@@ -16,7 +16,10 @@ public struct DumpSymbolizing {
   private static let mostModules = 4096
   private static let mostOpened = 128
 
-  public init() {}
+  private let notice: (String) -> Void
+
+  /// `notice` is told what takes long, such as fetching a file, and what was refused, a sentence each.
+  public init(notice: @escaping (String) -> Void = { _ in }) { self.notice = notice }
 
   /// What a line without its line feed becomes: usually one line, with functions inlined more.
   public mutating func finish(_ line: ArraySlice<UInt8>) -> [UInt8] {
@@ -48,7 +51,7 @@ public struct DumpSymbolizing {
     if let known = opened[base] { return known }
     guard let module = modules[base], let file = module.file else { return nil }
     if opened.count >= Self.mostOpened { opened.removeAll() }
-    let new = OpenedModule(module, file)
+    let new = OpenedModule(module, file, notice)
     opened[base] = new
     return new
   }
@@ -68,7 +71,9 @@ public struct DumpSymbolizing {
   }
 
   private mutating func symbol(of name: ListedName, _ line: ArraySlice<UInt8>) -> [UInt8]? {
-    guard let listed = modules.values.first(where: { $0.name == name.module }),
+    // Several builds of that name may be listed: nobody knows which one is meant.
+    let named = modules.values.filter { $0.name == name.module }
+    guard let listed = named.first, named.allSatisfy({ $0.buildID == listed.buildID }),
       let module = open(base: listed.addresses.lowerBound),
       let symbol = module.symbolizer.symbol(at: listed.addresses.lowerBound &+ name.offset)
     else { return nil }
@@ -86,11 +91,12 @@ private struct OpenedModule {
   let text: BacktraceText
   let addresses: Range<UInt64>
 
-  init(_ module: ListedModule, _ file: String) {
+  init(_ module: ListedModule, _ file: String, _ notice: @escaping (String) -> Void) {
     addresses = module.addresses
-    symbolizer = Symbolizer(modules: [
-      SymbolModule(name: module.path, source: .file(file), base: addresses.lowerBound, addresses: addresses)
-    ])
+    symbolizer = Symbolizer(
+      modules: [
+        SymbolModule(name: module.path, source: .file(file), base: addresses.lowerBound, addresses: addresses)
+      ], notice: notice)
     text = BacktraceText(symbolizer)
   }
 }

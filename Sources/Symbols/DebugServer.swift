@@ -2,6 +2,7 @@
 // each request, and never longer than a server makes progress.
 internal import CLibdw
 internal import Glibc
+internal import Synchronization
 
 /// The servers that the environment names.
 @safe final class DebugServer {
@@ -14,8 +15,9 @@ internal import Glibc
   private var started = 0.0
   private var lastProgress = 0.0
   private var received = 0
-  /// A server that hung once is not asked again.
-  private var isGivenUp = false
+  /// Servers that hung once are not asked again, by whatever session.
+  private static let hung = Mutex<Set<String>>([])
+  private var isGivenUp: Bool
 
   private typealias Progress = @convention(c) (OpaquePointer?, Int, Int) -> Int32
   private typealias SetProgress = @convention(c) (OpaquePointer?, Progress?) -> Void
@@ -26,7 +28,9 @@ internal import Glibc
   /// nil where the environment names no server, or the library for them is not installed.
   init?(_ session: OpaquePointer, _ notice: @escaping (String) -> Void) {
     guard let urls = unsafe getenv("DEBUGINFOD_URLS"), unsafe urls.pointee != 0 else { return nil }
-    self.urls = unsafe String(cString: urls)
+    let names = unsafe String(cString: urls)
+    self.urls = names
+    isGivenUp = Self.hung.withLock { $0.contains(names) }
     self.notice = notice
     let wanted = unsafe getenv("DEBUGINFOD_TIMEOUT").flatMap { unsafe Double(String(cString: $0)) }
     patience = wanted.map { $0 > 0 ? $0 : 10 } ?? 10
@@ -58,7 +62,10 @@ internal import Glibc
     lastProgress = started
     received = 0
     let descriptor = request()
-    if isGivenUp { notice("no answer from \(urls): given up, and not asked again") }
+    if isGivenUp {
+      notice("no answer from \(urls): given up, and not asked again")
+      Self.hung.withLock { _ = $0.insert(urls) }
+    }
     return descriptor
   }
 

@@ -70,5 +70,11 @@ import Testing
     #expect(!lines[7].contains(" qsort+"))
     #expect(lines[8].hasPrefix(" qsort+0x0/0x") && lines[8].hasSuffix(" (interrupted here)\n"))
     #expect(lines[9] == "fibril:qsort           state:R\n")
+    // The same build at another place is as good; of two builds nobody knows which one is meant.
+    let name = "fibril:libc.so.6+\(hexadecimal(function - base)) state:R"
+    let again = module.replacing(hexadecimal(base), with: "0x1000")
+    let other = " module 0x2000-0x3000 build-id:0102 /elsewhere/libc.so.6"
+    let names = finish([again, module, name, other, name])
+    #expect(names[2] == "fibril:qsort           state:R\n" && names[4] == name + "\n")
   }
 }

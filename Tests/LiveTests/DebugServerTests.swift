@@ -89,4 +89,28 @@ import TraceEvents
     #expect(run.status == 0 && DumpedFibril.parse(run.output).count == 4)
     #expect(run.errors.contains("no answer from \(url): given up, and not asked again"), "\(run.errors)")
   }
+
+  /// A text names many modules; all of them together wait once.
+  @Test func aServerThatHangsIsWaitedForOnceInAText() throws {
+    let (server, url) = try serve("hang")
+    defer { end(server) }
+    let text = try ToolRun("/usr/bin/env", ["readelf", "-n", program.path]).output
+    let id = try #require(text.firstMatch(of: /Build ID: ([0-9a-f]+)/)).1
+    let log = program.folder.file("log")
+    let lines = try (1...3).map { number in
+      let copy = program.folder.file("copy\(number)")
+      try FileManager.default.copyItem(atPath: program.path, toPath: copy)
+      return " module 0x\(number)000-0x\(number)fff build-id:\(id) \(copy)\n 0x\(number)200 [copy\(number)+0x200]\n"
+    }
+    try Data(lines.joined().utf8).write(to: URL(filePath: log))
+    let run = try ToolRun(
+      "/usr/bin/env",
+      [
+        "DEBUGINFOD_URLS=\(url)", "DEBUGINFOD_TIMEOUT=1", "DEBUGINFOD_CACHE_PATH=\(program.folder.file("cache"))",
+        builtPrograms.appending(path: "fibril").path, "dump", "--symbolize", log,
+      ])
+    #expect(run.status == 0 && run.output == lines.joined())
+    #expect(run.errors.components(separatedBy: "asking ").count == 2, "\(run.errors)")
+    #expect(run.errors.components(separatedBy: "no answer from ").count == 2, "\(run.errors)")
+  }
 }

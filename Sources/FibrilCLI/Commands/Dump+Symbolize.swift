@@ -10,7 +10,7 @@ extension Dump {
     do {
       let input = try InputFile(path: path)
       try output.begin()
-      var symbolizing = DumpSymbolizing()
+      var symbolizing = DumpSymbolizing(notice: Diagnostics.say)
       var rest: [UInt8] = []
       while true {
         let piece = try input.readSome(1 << 16)
