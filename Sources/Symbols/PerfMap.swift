@@ -72,6 +72,6 @@ public struct PerfMap: Sendable {
     let function = functions[low - 1]
     return Symbol(
       linkageName: String(function.name), address: function.addresses.lowerBound,
-      size: UInt64(function.addresses.count))
+      size: function.addresses.upperBound - function.addresses.lowerBound)
   }
 }

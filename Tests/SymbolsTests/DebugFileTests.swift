@@ -104,12 +104,14 @@ import Testing
         7f0000002000 0 empty
         ffffffffffffffff 10 beyond
         7f0000003000 10 $s4main5outerySiSiFySicfU_
+        7f0000004000 ffff80ffffffb000 vast
 
         """)
     #expect(
       map.symbol(at: 0x7f00_0000_103f)
         == Symbol(linkageName: "LazyCompile:~work main.js:12", address: 0x7f00_0000_1000, size: 0x40))
     #expect(map.symbol(at: 0x7f00_0000_3001)?.name == "closure #1 in outer(_:)")
+    #expect(map.symbol(at: 0x7f00_0000_4000)?.size == 0xffff_80ff_ffff_b000)
     for address: UInt64 in [0, 0x7f00_0000_1040, 0x7f00_0000_2000, .max] { #expect(map.symbol(at: address) == nil) }
   }
 
