@@ -66,6 +66,11 @@ final class Ring: @unchecked Sendable {
     unsafe pthread_mutex_init(lock, nil)
   }
 
+  deinit {
+    unsafe pthread_mutex_destroy(lock)
+    unsafe lock.deallocate()
+  }
+
   func enter(_ body: () -> Void) {
     unsafe pthread_mutex_lock(lock)
     body()
