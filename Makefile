@@ -94,7 +94,7 @@ packages:
 	scripts/install-packages libbpf-dev libdw-dev libelf-dev pkg-config zlib1g-dev
 
 test-packages: packages
-	scripts/install-packages bpftrace gcc g++ gdb libdebuginfod1 python3 strace valgrind
+	scripts/install-packages bpftrace dwz gcc g++ gdb libdebuginfod1 python3 strace valgrind
 
 clean:
 	$(SWIFT) package clean

@@ -11,6 +11,13 @@ internal import Glibc
   private let notice: (String) -> Void
   /// By path, so that it is said once.
   private var refused: Set<String> = []
+  /// The library is being asked what it has, and asks back.
+  private var isAsking = false
+
+  private struct SharedFile {
+    var name: String
+    var buildID: [UInt8]
+  }
 
   init(_ module: SymbolModule, _ server: DebugServer?, _ notice: @escaping (String) -> Void) {
     self.module = module
@@ -28,7 +35,15 @@ internal import Glibc
       guard let own = unsafe own?.pointee, let libraryModule = unsafe libraryModule else { return -1 }
       let search = unsafe Unmanaged<DebugFileSearch>.fromOpaque(own).takeUnretainedValue()
       let linkName = unsafe link.map { unsafe String(cString: $0) }
-      if let found = search.find(unsafe buildID(of: libraryModule), linkName, checksum) {
+      guard !search.isAsking else { return -1 }
+      let shared = unsafe linkName != nil && checksum == 0 ? search.sharedFile(of: libraryModule) : nil
+      let found =
+        if let shared {
+          search.find(shared.buildID, search.candidates(shared), checksum)
+        } else {
+          search.find(unsafe buildID(of: libraryModule), linkName, checksum)
+        }
+      if let found {
         unsafe path?.pointee = strdup(found.path)
         return found.descriptor
       }
@@ -47,8 +62,40 @@ internal import Glibc
     return unsafe count > 0 ? Array(UnsafeBufferPointer(start: bytes, count: Int(count))) : []
   }
 
-  func find(_ buildID: [UInt8], _ link: String?, _ checksum: UInt32) -> (descriptor: Int32, path: String)? {
-    for path in candidates(buildID, link) {
+  /// What a module that has its debug information asks for, without a checksum: the file in which dwz put what
+  /// several have in common. nil: the module has none yet, and asks for that.
+  private func sharedFile(of module: OpaquePointer) -> SharedFile? {
+    isAsking = true
+    defer { isAsking = false }
+    var bias: UInt64 = 0
+    var name: UnsafePointer<CChar>?
+    var bytes: UnsafeRawPointer?
+    guard let information = unsafe dwfl_module_getdwarf(module, &bias) else { return nil }
+    let count = unsafe dwelf_dwarf_gnu_debugaltlink(information, &name, &bytes)
+    guard count > 0, let name = unsafe name else { return nil }
+    // Safe: the library says how many bytes there are.
+    return SharedFile(
+      name: unsafe String(cString: name),
+      buildID: unsafe Array(UnsafeRawBufferPointer(start: bytes, count: Int(count))))
+  }
+
+  private func candidates(_ shared: SharedFile) -> [String] {
+    var paths = [Self.path(ofBuildID: shared.buildID)].compactMap { $0 }
+    if shared.name.hasPrefix("/") {
+      paths.append(shared.name)
+    } else if let folder = shared.name.firstRange(of: ".dwz/") {
+      // It begins at the debug file, whose folder lies somewhere in this one.
+      paths.append("/usr/lib/debug/.dwz/\(shared.name[folder.upperBound...])")
+    }
+    return module.roots.flatMap { root in paths.filter { !$0.contains("/../") }.map { root + $0 } }
+  }
+
+  private func find(_ buildID: [UInt8], _ link: String?, _ checksum: UInt32) -> (descriptor: Int32, path: String)? {
+    find(buildID, candidates(buildID, link), checksum)
+  }
+
+  private func find(_ buildID: [UInt8], _ paths: [String], _ checksum: UInt32) -> (descriptor: Int32, path: String)? {
+    for path in paths {
       guard let descriptor = Self.openFile(path) else { continue }
       if buildID.isEmpty ? Self.checksum(of: descriptor) == checksum : Self.buildID(ofFile: descriptor) == buildID {
         return (descriptor, path)
@@ -62,17 +109,19 @@ internal import Glibc
   }
 
   private func candidates(_ buildID: [UInt8], _ link: String?) -> [String] {
-    var paths: [String] = []
-    if buildID.count > 1 {
-      let text = buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
-      paths.append("/usr/lib/debug/.build-id/\(text[0])/\(text[1...].joined()).debug")
-    }
+    var paths = [Self.path(ofBuildID: buildID)].compactMap { $0 }
     // A name that leaves its folder is no name.
     if let link, !link.isEmpty, !link.contains("/"), module.name.hasPrefix("/") {
       let folder = module.name[..<(module.name.lastIndex(of: "/") ?? module.name.startIndex)]
       paths += ["\(folder)/\(link)", "\(folder)/.debug/\(link)", "/usr/lib/debug\(folder)/\(link)"]
     }
     return module.roots.flatMap { root in paths.map { root + $0 } }
+  }
+
+  private static func path(ofBuildID id: [UInt8]) -> String? {
+    guard id.count > 1 else { return nil }
+    let text = id.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+    return "/usr/lib/debug/.build-id/\(text[0])/\(text[1...].joined()).debug"
   }
 
   private static func openFile(_ path: String) -> Int32? {

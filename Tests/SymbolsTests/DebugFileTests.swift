@@ -9,7 +9,8 @@ import Testing
   private let stripped: String
 
   init() throws {
-    program = try InlinedProgram(flags: ["-Wl,--build-id"])
+    // dwz knows no later version.
+    program = try InlinedProgram(flags: ["-Wl,--build-id", "-gdwarf-4"])
     stripped = program.folder.file("stripped")
   }
 
@@ -64,6 +65,30 @@ import Testing
     let symbolizer = program.symbolizer(stripped, roots: [program.folder.file("root")]) { notices.append($0) }
     #expect(symbolizer.place(at: program.place) == nil && symbolizer.symbol(at: program.place) == nil)
     #expect(notices.count == 2 && notices.allSatisfy { $0.hasSuffix("another build than inlined and is not used") })
+  }
+
+  /// A debug file whose names lie in another one, that of a whole package (dwz).
+  @Test(arguments: ["/usr/lib/debug/.dwz/x86_64/package.debug", "../../.dwz/package.debug", ""])
+  func namesInASharedFile(link: String) throws {
+    let other = program.folder.file("other")
+    try FileManager.default.copyItem(atPath: program.path, toPath: other)
+    let shared = program.folder.file("shared")
+    try SymbolizerTests.Program.run(
+      "dwz", ["-m", shared, "-M", link.isEmpty ? "/nowhere" : link, program.path, other])
+    try strip(link: false)
+    let (folder, name) = try buildIDPath()
+    try move(to: folder, as: name)
+    try FileManager.default.removeItem(atPath: program.folder.file("inlined.debug"))
+    try FileManager.default.moveItem(atPath: shared, toPath: program.folder.file("inlined.debug"))
+    let roots = [program.folder.file("root")]
+    if link.isEmpty {
+      // The file is not there; no other one has its names.
+      let inlined = program.symbolizer(stripped, roots: roots).place(at: program.place)?.inlined ?? []
+      #expect(inlined.allSatisfy { $0.name == "-" })
+    } else {
+      try move(to: link.hasPrefix("/") ? "/usr/lib/debug/.dwz/x86_64" : "/usr/lib/debug/.dwz", as: "package.debug")
+      program.expect(program.symbolizer(stripped, roots: roots))
+    }
   }
 
   /// Without a build id the checksum in the link decides.
