@@ -9,6 +9,8 @@ struct CoreModules {
   private(set) var problems: [String] = []
   /// By the file's name in the core file.
   private var files: [String: OpenFile] = [:]
+  /// Files that are used although nobody can tell whether they are the ones that were mapped.
+  private var unchecked = 0
 
   /// `notes.mappings` are in the order of their addresses. `program`, if given, stands for the main
   /// program. Throws `CoreError` if it is another one.
@@ -56,28 +58,39 @@ struct CoreModules {
     for index in modules.indices {
       let image = ModuleImage(of: modules[index].addresses, memory)
       if index == main, let program {
-        if image?.isBeginning(ofFile: program) == false {
+        let isSame = image?.isBeginning(ofFile: program)
+        if isSame == false {
           throw .otherProgram(
             path: core, program: program, detail: "it is not the file that \(modules[index].name) was")
         }
         if OpenFile(program) == nil {
           throw .otherProgram(path: core, program: program, detail: "it cannot be read")
         }
+        if isSame == nil { unchecked += 1 }
         modules[index].file = program
       } else {
         find(index, image, isMain: index == main)
       }
+    }
+    if unchecked > 0 {
+      problems.append(
+        """
+        the core file does not hold the beginnings of \(unchecked) of \(modules.count) files that were mapped: whether \
+        they are the same by now nobody can tell, and functions' names are wrong if they are not
+        """)
     }
   }
 
   private mutating func find(_ index: Int, _ image: ModuleImage?, isMain: Bool) {
     let name = modules[index].name
     let remedy = isMain ? "; name it with --exe" : ""
+    let isSame = image?.isBeginning(ofFile: name)
     if OpenFile(name) == nil {
       problems.append("\(name) is not to be had: its functions have no names, and their rules are not known\(remedy)")
-    } else if image?.isBeginning(ofFile: name) == false {
+    } else if isSame == false {
       problems.append("\(name) is another file by now and is not used\(remedy)")
     } else {
+      if isSame == nil { unchecked += 1 }
       modules[index].file = name
     }
   }
