@@ -62,6 +62,8 @@ struct EntryReader<Memory: MemoryReader> {
     self.isStill = isStill
     bytesLeft = limits.bytes
     pointedBytesLeft = limits.pointedBytes
+    // Room that is not used costs nothing; an array that grows is copied again and again.
+    fibrils.reserveCapacity(min(limits.fibrils, 1 << 17))
   }
 
   /// Reads all fibrils of a task.

@@ -81,9 +81,10 @@ public struct TableReader<Memory: MemoryReader> {
       entries.read(slot, onFibril)
     }
     entries.finish()
-    inspection.snapshot.fibrils = entries.fibrils
-    findOwners(&inspection.snapshot.fibrils)
     inspection.problems += entries.problems
+    // Nobody else has them then, so they need not be copied to be changed.
+    inspection.snapshot.fibrils = (consume entries).fibrils
+    findOwners(&inspection.snapshot.fibrils)
     // Names last: the table only grows, so every index that was seen is in it.
     inspection.snapshot.names = names(from: 0, &inspection.problems)
     inspection.snapshot.time = now()?.nanoseconds ?? 0
