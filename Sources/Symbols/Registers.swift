@@ -60,9 +60,11 @@ public struct Registers: Sendable {
   /// Nothing but the program counter is known.
   public init(pc: UInt64) { self.pc = pc }
 
-  /// By DWARF number; nil: unknown.
+  /// By DWARF number; nil: unknown. Where it is not inlined, each look copies all of them.
   public subscript(register: Int) -> UInt64? {
-    get { values.indices.contains(register) && known & (1 << UInt32(register)) != 0 ? values[register] : nil }
+    @inline(__always) get {
+      values.indices.contains(register) && known & (1 << UInt32(register)) != 0 ? values[register] : nil
+    }
     set {
       guard values.indices.contains(register) else { return }
       if let newValue {
