@@ -35,7 +35,9 @@ let package = Package(
     .executable(name: "fibril-bench", targets: ["fibril-bench"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // The contracts, in C, which everything else includes.
@@ -62,6 +64,7 @@ let package = Package(
     swift("Timeline", ["TraceEvents"]),
     swift("Exporters", ["Timeline", "TraceEvents"]),
     swift("FlightRecorder", ["Exporters", "Timeline", "TraceEvents"]),
+    swift("Metrics", ["Timeline", "TraceEvents", .product(name: "Histogram", package: "hdrhistogram-swift")]),
     swift("Replay", ["Exporters", "Timeline", "TraceEvents"]),
     swift("Inspection", ["CFibrilContract", "CSystemCalls", "ELFNotes", "TraceEvents"]),
     swift("Symbols", ["CLibdw"]),
