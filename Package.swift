@@ -57,6 +57,7 @@ let package = Package(
     .systemLibrary(name: "CLibdw", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CSystemCalls"),
+    swift("Texts"),
     swift("TraceEvents", ["CFibrilContract", "CSystemCalls", "CZlib"]),
     swift("ELFNotes", ["CLibelf"]),
     swift("BPFObjects", plugins: ["CompileBPF"]),
@@ -64,16 +65,16 @@ let package = Package(
     swift("Timeline", ["TraceEvents"]),
     swift("Exporters", ["Timeline", "TraceEvents"]),
     swift("FlightRecorder", ["Exporters", "Timeline", "TraceEvents"]),
-    swift("Metrics", ["Timeline", "TraceEvents", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+    swift("Metrics", ["Texts", "Timeline", "TraceEvents", .product(name: "Histogram", package: "hdrhistogram-swift")]),
     swift("Replay", ["Exporters", "Timeline", "TraceEvents"]),
     swift("Inspection", ["CFibrilContract", "CSystemCalls", "ELFNotes", "TraceEvents"]),
     swift("Symbols", ["CLibdw"]),
-    swift("Dumping", ["CSystemCalls", "ELFNotes", "Inspection", "Symbols", "TraceEvents"]),
+    swift("Dumping", ["CSystemCalls", "ELFNotes", "Inspection", "Symbols", "Texts", "TraceEvents"]),
     command(
       "FibrilCLI",
       [
-        "BPFLoader", "CSystemCalls", "Dumping", "ELFNotes", "Exporters", "FlightRecorder", "Inspection", "Replay",
-        "Symbols", "Timeline", "TraceEvents", argumentParser,
+        "BPFLoader", "CSystemCalls", "Dumping", "ELFNotes", "Exporters", "FlightRecorder", "Inspection", "Metrics",
+        "Replay", "Symbols", "Texts", "Timeline", "TraceEvents", argumentParser,
       ]),
 
     command("treewalk", ["Fibril", argumentParser], path: "Examples/treewalk"),
@@ -98,7 +99,7 @@ let package = Package(
     tests("SymbolsTests", ["CLibdw", "Symbols"]),
     tests(
       "DumpingTests",
-      ["CFibrilContract", "Dumping", "ELFNotes", "GoldenFiles", "Inspection", "Symbols", "TraceEvents"],
+      ["CFibrilContract", "Dumping", "ELFNotes", "GoldenFiles", "Inspection", "Symbols", "Texts", "TraceEvents"],
       resources: [.copy("Golden")]),
     tests(
       "LiveTests",

@@ -1,6 +1,7 @@
 // Backtraces as text, in the kernel's manner: `symbol+0x12/0x80 [module] at file.swift:42`. A call that was
 // inlined has a line of its own before the function it became part of: `symbol (inlined) at file.swift:7`.
 internal import Symbols
+internal import Texts
 
 /// Renders backtraces; what was rendered once is kept.
 final class BacktraceText {

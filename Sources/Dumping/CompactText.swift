@@ -1,5 +1,6 @@
 // The dump with equal fibrils merged, the most frequent first.
 internal import TraceEvents
+internal import Texts
 
 /// Renders one process's dump in short.
 struct CompactText {

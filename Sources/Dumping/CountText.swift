@@ -1,5 +1,6 @@
 // The dump as two tables: how many fibrils do what, and how they spread over the tasks.
 internal import TraceEvents
+internal import Texts
 
 /// Renders the counts of one process's dump.
 struct CountText {

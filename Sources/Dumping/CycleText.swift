@@ -1,6 +1,7 @@
 // Deadlocks and who holds up the others, in words: in lockdep's manner, ahead of everything else.
 internal import Inspection
 internal import TraceEvents
+internal import Texts
 
 /// Renders what is known of who waits for whom.
 struct CycleText {

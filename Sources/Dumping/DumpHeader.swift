@@ -1,6 +1,7 @@
 // What stands above the fibrils of a dump: the process, its tasks, and what holds them up.
 internal import Inspection
 internal import TraceEvents
+internal import Texts
 
 /// Renders the head of a dump.
 struct DumpHeader {

@@ -1,6 +1,7 @@
 // One fibril of a dump in JSON: what is known of it, decoded and raw.
 internal import Inspection
 internal import TraceEvents
+internal import Texts
 
 extension DumpJSON {
   /// The fibril with this index in the dump, and the number of its backtrace.

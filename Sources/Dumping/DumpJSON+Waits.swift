@@ -1,5 +1,6 @@
 // Who waits for whom, in JSON.
 internal import TraceEvents
+internal import Texts
 
 extension DumpJSON {
   func appendWaits(to json: inout JSONText) {

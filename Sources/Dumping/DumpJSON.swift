@@ -3,6 +3,7 @@
 internal import Inspection
 internal import Symbols
 internal import TraceEvents
+internal import Texts
 
 /// Renders one process's dump for programs.
 struct DumpJSON {

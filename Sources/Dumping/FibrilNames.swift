@@ -1,5 +1,6 @@
 // What fibrils are called in a dump, and which of them an id means.
 internal import TraceEvents
+internal import Texts
 
 /// The names of one dump's fibrils.
 final class FibrilNames {

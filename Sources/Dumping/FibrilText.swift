@@ -2,6 +2,7 @@
 internal import Inspection
 internal import Symbols
 internal import TraceEvents
+internal import Texts
 
 /// Renders single fibrils of one dump. The text of a backtrace is made once.
 final class FibrilText {

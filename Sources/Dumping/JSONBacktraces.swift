@@ -1,5 +1,6 @@
 // The backtraces of a JSON dump: each stands there once, and fibrils give its number.
 internal import Symbols
+internal import Texts
 
 /// The backtraces that the fibrils of one document have, numbered as they come.
 struct JSONBacktraces {

@@ -1,4 +1,5 @@
 // A large text handed out in pieces, so that it never stands in memory as a whole.
+internal import Texts
 
 /// Text under construction of which finished pieces go to a file.
 struct PieceWriter<Failure: Error> {

@@ -1,5 +1,6 @@
 // What stopping and waiting threads did and do, in words.
 internal import Inspection
+internal import Texts
 
 extension StopAccount {
   /// `stopped for 12 ms`, and what did not stop.

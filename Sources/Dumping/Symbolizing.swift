@@ -3,6 +3,7 @@
 // holds passes as it is.
 internal import ELFNotes
 internal import Symbols
+internal import Texts
 
 /// Turns the places in a text, such as ` 0x5563 [server+0x12]`, into symbols.
 public struct DumpSymbolizing {

@@ -1,4 +1,5 @@
 // Aligned columns.
+internal import Texts
 
 /// A table of short texts: numbers to the right, words to the left.
 struct TextTable {

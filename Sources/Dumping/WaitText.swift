@@ -1,6 +1,7 @@
 // What a fibril waits for, in a few words.
 internal import Inspection
 internal import TraceEvents
+internal import Texts
 
 /// Puts reasons to wait into words. Other fibrils are named by id and name.
 struct WaitText {

@@ -136,13 +136,8 @@ struct CSVRows {
     return Array(name.utf8)
   }
 
-  private static let reasons = [
-    "", "call", "wake_target", "join", "completions", "sleep", "mutex", "semaphore", "condition", "send", "receive",
-  ]
-
   private static func reason(_ reason: BlockReason) -> [UInt8] {
-    let number = Int(reason.rawValue)
-    return Array((number < reasons.count ? reasons[number] : "\(number)").utf8)
+    Array((BlockReasonNames.name(of: reason) ?? "\(reason.rawValue)").utf8)
   }
 
   /// A name as a field. It comes from another program: controls are replaced, so that a row is a line.

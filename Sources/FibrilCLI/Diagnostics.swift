@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import Dumping
 internal import Glibc
+internal import Texts
 
 /// The exit statuses of contract D that the argument parser does not know by itself.
 enum ExitStatus {

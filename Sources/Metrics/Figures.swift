@@ -55,7 +55,8 @@ public struct ProcessFigures: Sendable {
 /// A distribution of durations, all in ns. Percentiles are at most 1 % above the truth.
 public struct LatencyFigures: Equatable, Sendable {
   public var count: UInt64 = 0
-  public var sum: UInt64 = 0
+  /// Of many fibrils that wait for days, more than 64 bits hold.
+  public var sum: UInt128 = 0
   public var p50: UInt64 = 0
   public var p90: UInt64 = 0
   public var p99: UInt64 = 0

@@ -27,6 +27,11 @@ struct FibrilStore {
     places.keys
   }
 
+  /// Shows all, in whatever order.
+  func visit(_ body: (UInt64, FibrilTrack) -> Void) {
+    for (fibril, place) in places { body(fibril, tracks[place]) }
+  }
+
   @discardableResult
   mutating func insert(_ fibril: UInt64, _ track: FibrilTrack) -> Int {
     let place: Int

@@ -73,11 +73,12 @@ struct FibrilTrack {
 
   /// Closes the open slice at `time`, or where it begins if that is later, and opens one of another state there.
   mutating func enter(
-    _ next: SliceState, at time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, _ sink: inout some TimelineSink
+    _ next: SliceState, at time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, isCut: Bool = false,
+    _ sink: inout some TimelineSink
   ) {
     let wasRunnable = state == .runnable
     let previousBegin = begin
-    close(at: time, fibril, frame, isOpenEnded: false, &sink)
+    close(at: time, fibril, frame, isOpenEnded: false, isCut: isCut, &sink)
     state = next
     since = begin
     reason = .none
@@ -92,7 +93,8 @@ struct FibrilTrack {
 
   /// Tells the open slice, and the flow that led to it. Afterwards `begin` is where it ended.
   mutating func close(
-    at time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, isOpenEnded: Bool, _ sink: inout some TimelineSink
+    at time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, isOpenEnded: Bool, isCut: Bool = false,
+    _ sink: inout some TimelineSink
   ) {
     let end = max(time, begin)
     defer { begin = end }
@@ -103,7 +105,7 @@ struct FibrilTrack {
     sink.consume(
       StateSlice(
         label: label(fibril), task: frame.task, state: state, reason: reason, stack: stack, object: object,
-        begin: begin, end: end, since: since, isOpenEnded: isOpenEnded))
+        begin: begin, end: end, since: since, isOpenEnded: isOpenEnded, isCut: isCut))
     if leadsFromWake, begin > frame.start {
       sink.consume(
         WakeFlow(

@@ -95,6 +95,18 @@ public struct StateSlice: Equatable, Sendable {
   public var since: UInt64
   /// The fibril was still in this state when the trace or its task ended.
   public var isOpenEnded: Bool
+  /// Records were lost at its end: the state lasted at least so long.
+  public var isCut = false
+}
+
+/// The end of a fibril or call: its teardown.
+public struct FibrilEnd: Equatable, Sendable {
+  /// The fibril.
+  public var label: FibrilLabel
+  /// When it was submitted; nil: not known.
+  public var submitted: UInt64?
+  /// When it ended.
+  public var time: UInt64
 }
 
 /// What a task does during a slice.

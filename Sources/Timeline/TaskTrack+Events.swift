@@ -177,6 +177,10 @@ extension TaskTrack {
   ) {
     let index = track(fibril, number, was: .running, becomes: nil, &statistics, &sink)
     ran(index, fibril, number)
+    let isKnown = fibrils[index].flags.contains(.submitKnown)
+    sink.consume(
+      FibrilEnd(
+        label: fibrils[index].label(fibril), submitted: isKnown ? fibrils[index].submitted : nil, time: clock))
     if fibrils[index].state == .running, running(at: number) == fibril {
       end(at: clock, &sink)
       ending = fibril

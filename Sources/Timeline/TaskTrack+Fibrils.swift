@@ -89,7 +89,7 @@ extension TaskTrack {
         // What the snapshot showed may have come about within the gap.
         fibrils[index].correctSnapshot(to: .unknown)
       } else if fibrils[index].state != .unknown {
-        fibrils[index].enter(.unknown, at: loss.time, fibril, frame, &sink)
+        fibrils[index].enter(.unknown, at: loss.time, fibril, frame, isCut: true, &sink)
       }
       fibrils[index].flags.subtract([.fresh, .woken])
       fibrils[index].flags.insert(.loss)

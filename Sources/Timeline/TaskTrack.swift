@@ -13,7 +13,7 @@ struct TaskTrack {
   var clock: UInt64
   private(set) var activity: TaskActivity
   /// Where the open task slice begins.
-  private var begin: UInt64
+  private(set) var begin: UInt64
   /// The snapshot's next number.
   let replayFrom: UInt64
   /// As the snapshot showed it: no switch has come yet.

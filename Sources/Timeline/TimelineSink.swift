@@ -13,8 +13,14 @@ public protocol TimelineSink {
   /// A submitted call has ended. It follows the call's last state slice, and comes before the slice of its parent
   /// around it if it was inline.
   mutating func consume(_ slice: CallSlice)
+  /// A fibril or call has had its teardown. A closure runs on until the switch away from it.
+  mutating func consume(_ end: FibrilEnd)
   /// A woken fibril ran. It follows the running slice.
   mutating func consume(_ flow: WakeFlow)
   /// Records were lost.
   mutating func consume(_ range: LostRange)
+}
+
+extension TimelineSink {
+  public mutating func consume(_ end: FibrilEnd) {}
 }

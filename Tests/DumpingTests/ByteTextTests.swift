@@ -2,6 +2,7 @@
 import Testing
 
 @testable import Dumping
+import Texts
 
 @Suite struct ByteTextTests {
   @Test func foreignTextCannotSteerATerminal() {

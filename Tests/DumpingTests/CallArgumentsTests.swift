@@ -6,6 +6,7 @@ import Testing
 import TraceEvents
 
 @testable import Dumping
+import Texts
 
 @Suite struct CallArgumentsTests {
   #if arch(x86_64)

@@ -3,6 +3,7 @@ import TraceEvents
 
 @testable import Dumping
 @testable import Inspection
+import Texts
 
 /// A call as it is found in a process.
 struct CallCase {

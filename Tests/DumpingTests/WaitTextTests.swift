@@ -3,6 +3,7 @@ import Testing
 import TraceEvents
 
 @testable import Dumping
+import Texts
 
 @Suite struct WaitTextTests {
   static let now: UInt64 = 100_000_000_000

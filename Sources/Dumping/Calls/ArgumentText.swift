@@ -1,5 +1,6 @@
 // The arguments of one system call as text.
 internal import Inspection
+internal import Texts
 
 /// Writes the arguments of one call.
 struct ArgumentText {

@@ -1,6 +1,7 @@
 // A system call with its arguments, as a programmer would write it: `read(5</var/log/x>, 0x7ffc10, 4096)`.
 internal import Inspection
 internal import TraceEvents
+internal import Texts
 
 enum CallArguments {
   /// A system call takes no more.

@@ -1,4 +1,5 @@
 // The names that the kernel's headers give to the numbers of one kind: open flags, signals, clocks.
+internal import Texts
 
 /// Names of numbers of one kind: of whole values, of single bits, or of a field of values beside bits.
 struct ConstantNames: Sendable {

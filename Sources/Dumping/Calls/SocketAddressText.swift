@@ -1,4 +1,5 @@
 // The address of a socket as text: `{AF_INET, 127.0.0.1:80}`, `{AF_UNIX, "/run/x"}`.
+internal import Texts
 
 /// Writes one address out of another process's memory.
 struct SocketAddressText {

@@ -1,4 +1,5 @@
 // What the arguments of a system call point at, as text: times, lists of descriptors and buffers.
+internal import Texts
 
 /// Writes one structure out of another process's memory. Whatever its bytes say, the text is short.
 struct StructureText {

@@ -1,4 +1,5 @@
 // Times as text.
+internal import Texts
 
 extension ByteText {
   /// Seconds with three, six or nine digits behind the point: `1.200 s`, `0.000050 s`.

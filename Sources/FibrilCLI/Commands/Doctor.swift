@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import Dumping
 internal import Glibc
+internal import Texts
 
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,6 +4,7 @@ internal import Dumping
 internal import Glibc
 internal import Inspection
 internal import TraceEvents
+internal import Texts
 
 struct List: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -16,7 +16,7 @@ public struct ByteText: Sendable {
 
   public mutating func append(_ text: ByteText) { bytes += text.bytes }
 
-  mutating func append(bytes more: ArraySlice<UInt8>) { bytes += more }
+  public mutating func append(bytes more: ArraySlice<UInt8>) { bytes += more }
 
   /// Text that this program made itself.
   public mutating func append(own text: String) { bytes += text.utf8 }
