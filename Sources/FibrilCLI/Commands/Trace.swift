@@ -115,9 +115,7 @@ struct Trace: ParsableCommand {
       throw ValidationError(
         "-o and --summary cannot both go to \(summary == "-" ? "standard output" : "\(summary); name another file")")
     }
-    if let buffer, !Self.ringSizes.contains(buffer.bytes) || buffer.bytes.nonzeroBitCount != 1 {
-      throw ValidationError("--buffer must be a power of two from 64KiB to 1GiB, such as 256MiB")
-    }
+    try buffer?.validateAsRing()
     if mode == .precise, all || follow || pid.count > 1 {
       throw ValidationError("--mode precise traces one process: neither -a nor --follow nor a second -p")
     }
@@ -134,18 +132,8 @@ struct Trace: ParsableCommand {
   }
 
   func run() throws {
-    do {
-      try trace()
-    } catch let error as BPFError {
-      throw Diagnostics.failure(error, status: error.kind == .lacking ? ExitStatus.machineLacks : .failure)
-    } catch let error as ExitCode {
-      throw error
-    } catch {
-      throw Diagnostics.failure(error)
-    }
+    try Tracing.run { try trace() }
   }
-
-  private static let ringSizes: ClosedRange<UInt64> = 64 << 10...1 << 30
 
   private var outputPath: String? { output ?? (keep != nil ? "trace.fbt" : summary == nil ? "trace.json" : nil) }
 

@@ -85,4 +85,11 @@ struct TracerCost {
       // The kernel counts it in KiB.
       peakResidentBytes: UInt64(usage.ru_maxrss) * 1024)
   }
+
+  /// The memory that this process holds now, in bytes; 0: not known.
+  static func residentBytes() -> UInt64 {
+    guard let text = contentsOfProcFile("/proc/self/statm", limit: 256) else { return 0 }
+    let words = text.split(separator: " ")
+    return words.count > 1 ? (UInt64(words[1]) ?? 0) * UInt64(sysconf(Int32(_SC_PAGESIZE))) : 0
+  }
 }

@@ -1,0 +1,65 @@
+// The output of `fibril stat`: sums, shown at each interval and at the end.
+internal import ArgumentParser
+internal import Glibc
+internal import Metrics
+internal import Texts
+internal import TraceEvents
+
+struct StatOutput: TraceOutput, ForwardingSink {
+  var sink = MetricsRecorder(mostEnded: 1 << 16)
+  private let interval: UInt64?
+  private let isJSON: Bool
+  private let write: (ByteText) throws -> Void
+  private var lines = IntervalLines()
+  /// When the next interval ends, CLOCK_MONOTONIC in ns.
+  private var next: UInt64
+
+  /// `interval` is in ns; nil: only the end is shown. `start` is CLOCK_MONOTONIC in ns.
+  init(interval: UInt64?, start: UInt64, isJSON: Bool, write: @escaping (ByteText) throws -> Void) {
+    self.interval = interval
+    self.isJSON = isJSON
+    self.write = write
+    next = start + (interval ?? 0)
+  }
+
+  var numbers: TraceNumbers { TraceNumbers(FBTTotals(), lostByTask: [:]) }
+
+  mutating func review(at time: UInt64) throws -> String? {
+    guard let interval, time >= next else { return nil }
+    // An interval is skipped rather than made up for.
+    next += (1 + (time - next) / interval) * interval
+    let figures = sink.figures(ofInterval: true)
+    try write(isJSON ? json(figures) : lines.text(of: figures))
+    return nil
+  }
+
+  mutating func finish(at time: UInt64) throws {
+    let figures = sink.figures()
+    if isJSON {
+      if interval == nil { try write(json(figures)) }
+      return
+    }
+    var text = ByteText()
+    for process in figures.processes { StatTable(process).append(to: &text) }
+    try write(text)
+  }
+
+  private func json(_ figures: Figures) -> ByteText {
+    var text = figures.json(of: .here(at: figures.time))
+    text.append("\n")
+    return text
+  }
+}
+
+extension TracerFigures {
+  /// Of this process, at `time`, CLOCK_MONOTONIC in ns.
+  static func here(at time: UInt64) -> TracerFigures {
+    var now = timespec()
+    unsafe _ = clock_gettime(CLOCK_REALTIME, &now)
+    let age = ClockPair.now().nanoseconds - time
+    return TracerFigures(
+      version: FibrilCommand.configuration.version,
+      unixTime: Double(now.tv_sec) + Double(now.tv_nsec) / 1e9 - Double(age) / 1e9,
+      processorTime: TracerCost.now().processorNanoseconds, residentBytes: TracerCost.residentBytes())
+  }
+}
