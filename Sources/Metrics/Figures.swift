@@ -1,5 +1,6 @@
 // What the metrics of processes come to at one moment: plain values, for a table, a page, or Prometheus.
 
+public import Timeline
 public import TraceEvents
 
 /// The figures of everything that is followed, at one moment.
@@ -50,23 +51,6 @@ public struct ProcessFigures: Sendable {
   public var slowest: [WaitFigures]
   /// How it ended; nil: it lives.
   public var ending: ProcessEnding?
-}
-
-/// A distribution of durations, all in ns. Percentiles are at most 1 % above the truth.
-public struct LatencyFigures: Equatable, Sendable {
-  public var count: UInt64 = 0
-  /// Of many fibrils that wait for days, more than 64 bits hold.
-  public var sum: UInt128 = 0
-  public var p50: UInt64 = 0
-  public var p90: UInt64 = 0
-  public var p99: UInt64 = 0
-  public var p999: UInt64 = 0
-  public var max: UInt64 = 0
-  /// Number k holds how many were at least 2^(k-1) and below 2^k; number 0 those that were 0. Exact. Empty if none came,
-  /// and no longer than it has to be.
-  public var buckets: [UInt64] = []
-
-  public init() {}
 }
 
 /// How many fibrils and calls live, by what they do.

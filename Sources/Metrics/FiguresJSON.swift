@@ -1,6 +1,7 @@
 // Figures as JSON, by docs/metrics.md.
 
 public import Texts
+internal import Timeline
 internal import TraceEvents
 
 /// What the tracer says of itself beside the figures.
@@ -213,7 +214,6 @@ extension ProcessFigures {
       json.member("age_ns", wait.age)
       json.close("}")
     }
-    json.close("]")
     json.close("]")
   }
 }

@@ -49,10 +49,7 @@ struct MeteredProcess {
 
   mutating func consume(_ events: [Event]) {
     hasBegun = true
-    for event in events {
-      if case .teardown(_, let result) = event.body { sums.count(result: result) }
-      timeline.consume(event, into: &sums)
-    }
+    timeline.consume(events, into: &sums)
   }
 
   /// Everything up to `time` has been told.

@@ -2,7 +2,7 @@
 
 struct FibrilStore {
   private var tracks: ContiguousArray<FibrilTrack> = []
-  private var places: [UInt64: Int] = [:]
+  private var places = FibrilPlaces()
   private var free: [Int] = []
 
   /// The fibril's place, good until a fibril is inserted or removed.
@@ -15,21 +15,30 @@ struct FibrilStore {
     _modify { yield &tracks[place] }
   }
 
+  /// One that is not among them has a label all the same.
+  func label(of fibril: UInt64) -> FibrilLabel {
+    guard let place = place(of: fibril) else { return FibrilLabel(fibril: fibril, kind: .unknown) }
+    return tracks[place].label(fibril)
+  }
+
   var count: Int { places.count }
 
   /// The ids of all fibrils, in order.
   var fibrils: [UInt64] {
-    places.keys.sorted()
+    unordered.sorted()
   }
 
   /// The same in whatever order.
-  var unordered: some Sequence<UInt64> {
-    places.keys
+  var unordered: [UInt64] {
+    var ids: [UInt64] = []
+    ids.reserveCapacity(count)
+    visit { fibril, _ in ids.append(fibril) }
+    return ids
   }
 
   /// Shows all, in whatever order.
   func visit(_ body: (UInt64, FibrilTrack) -> Void) {
-    for (fibril, place) in places { body(fibril, tracks[place]) }
+    places.visit { body($0, tracks[$1]) }
   }
 
   @discardableResult
@@ -42,13 +51,13 @@ struct FibrilStore {
       place = tracks.count
       tracks.append(track)
     }
-    places[fibril] = place
+    places.insert(fibril, at: place)
     return place
   }
 
   /// Forgets a fibril, and gives memory back when most are gone.
   mutating func remove(_ fibril: UInt64) {
-    guard let place = places.removeValue(forKey: fibril) else { return }
+    guard let place = places.remove(fibril) else { return }
     free.append(place)
     if tracks.count > 4096, places.count < tracks.count / 8 { shrink() }
   }
@@ -56,8 +65,7 @@ struct FibrilStore {
   private mutating func shrink() {
     var smaller = FibrilStore()
     smaller.tracks.reserveCapacity(places.count * 2)
-    smaller.places.reserveCapacity(places.count * 2)
-    for (fibril, place) in places { smaller.insert(fibril, tracks[place]) }
+    places.visit { smaller.insert($0, tracks[$1]) }
     self = smaller
   }
 }

@@ -15,11 +15,11 @@ extension TaskTrack {
     case .submitClosure(let fibril, let parent, let entry, let name):
       submit(fibril, parent, call: nil, entry: entry, name: name, number, &statistics, &sink)
     case .switch(let previous, let next, let previousState):
-      let from = label(of: previous)
+      let from = fibrils.label(of: previous)
       end(at: clock, &sink)
       if previous != 0 { leave(previous, previousState, number, &statistics, &sink) }
       if next != 0 { run(next, number, &statistics, &sink) }
-      turn(from: from, to: label(of: next), at: clock, &sink)
+      turn(from: from, to: fibrils.label(of: next), at: clock, &sink)
     case .block(let fibril, let reason, let stack, let object, _):
       block(fibril, reason, stack, object, number, &statistics, &sink)
     case .wake(let fibril, let byTask, let byFibril):

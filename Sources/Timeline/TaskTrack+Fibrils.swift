@@ -3,10 +3,6 @@
 import TraceEvents
 
 extension TaskTrack {
-  func label(of fibril: UInt64) -> FibrilLabel {
-    fibrils.place(of: fibril).map { fibrils[$0].label(fibril) } ?? FibrilLabel(fibril: fibril, kind: .unknown)
-  }
-
   /// The fibril's track, with everything before this event made right. A fibril that was never seen is taken in as
   /// UNKNOWN.
   ///

@@ -1,6 +1,7 @@
 // A line an interval, in columns that fit 80.
 internal import Metrics
 internal import Texts
+internal import Timeline
 internal import TraceEvents
 
 struct IntervalLines {
@@ -13,15 +14,15 @@ struct IntervalLines {
   ]
   private static let widths = [7, 9, 9, 9, 9, 9, 9, 9, 9]
 
-  /// The lines of one interval: one for each process.
-  mutating func text(of figures: Figures) -> ByteText {
+  /// The lines of the interval that ends at `time`, CLOCK_MONOTONIC in ns: one for each process.
+  mutating func text(of figures: Figures, at time: UInt64) -> ByteText {
     var text = ByteText()
     for process in figures.processes {
       let before = last[process.process.index] ?? (process.process.begin, EventCounts(), 0)
-      last[process.process.index] = (figures.time, process.counts, process.lost)
+      last[process.process.index] = (time, process.counts, process.lost)
       // Of a process that has ended, the table at the end tells.
       if process.ending != nil { continue }
-      let span = figures.time - min(figures.time, before.time)
+      let span = time - min(time, before.time)
       func rate(_ count: KeyPath<EventCounts, UInt64>) -> String {
         short(rate: process.counts[keyPath: count] - before.counts[keyPath: count], over: span)
       }

@@ -29,7 +29,7 @@ struct StatOutput: TraceOutput, ForwardingSink {
     // An interval is skipped rather than made up for.
     next += (1 + (time - next) / interval) * interval
     let figures = sink.figures(ofInterval: true)
-    try write(isJSON ? json(figures) : lines.text(of: figures))
+    try write(isJSON ? json(figures) : lines.text(of: figures, at: time))
     return nil
   }
 

@@ -1,6 +1,7 @@
 // The figures of a process as a table for people, 80 columns wide.
 internal import Metrics
 internal import Texts
+internal import Timeline
 internal import TraceEvents
 
 struct StatTable {

@@ -3,18 +3,21 @@ internal import Histogram
 
 /// Durations, summed up as they come: a histogram of two significant digits, in which a value is at most 1 % off,
 /// and besides exact counts by powers of two, which Prometheus can add up.
-struct Latency {
+public struct Latency: Sendable {
   private var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .two)
   private var buckets: [UInt64] = []
-  private(set) var sum: UInt128 = 0
+  public private(set) var sum: UInt128 = 0
+
+  /// None.
+  public init() {}
 
   /// 36 years. A process may claim any times, and room for each power of two is taken when it first occurs.
   private static let longest: UInt64 = 1 << 60
 
-  var isEmpty: Bool { histogram.totalCount == 0 }
+  public var isEmpty: Bool { histogram.totalCount == 0 }
 
   /// Adds a duration in ns.
-  mutating func record(_ nanoseconds: UInt64) {
+  public mutating func record(_ nanoseconds: UInt64) {
     let value = min(nanoseconds, Self.longest)
     histogram.record(value)
     sum &+= UInt128(value)
@@ -23,7 +26,7 @@ struct Latency {
     buckets[bucket] &+= 1
   }
 
-  mutating func add(_ other: Latency) {
+  public mutating func add(_ other: Latency) {
     histogram.add(other.histogram)
     sum &+= other.sum
     if other.buckets.count > buckets.count {
@@ -32,7 +35,7 @@ struct Latency {
     for bucket in other.buckets.indices { buckets[bucket] &+= other.buckets[bucket] }
   }
 
-  var figures: LatencyFigures {
+  public var figures: LatencyFigures {
     var figures = LatencyFigures()
     guard !isEmpty else { return figures }
     figures.count = histogram.totalCount
@@ -45,4 +48,21 @@ struct Latency {
     figures.buckets = buckets
     return figures
   }
+}
+
+/// A distribution of durations, all in ns. Percentiles are at most 1 % above the truth.
+public struct LatencyFigures: Equatable, Sendable {
+  public var count: UInt64 = 0
+  /// Of many fibrils that wait for days, more than 64 bits hold.
+  public var sum: UInt128 = 0
+  public var p50: UInt64 = 0
+  public var p90: UInt64 = 0
+  public var p99: UInt64 = 0
+  public var p999: UInt64 = 0
+  public var max: UInt64 = 0
+  /// Number k holds how many were at least 2^(k-1) and below 2^k; number 0 those that were 0. Exact. Empty if none came,
+  /// and no longer than it has to be.
+  public var buckets: [UInt64] = []
+
+  public init() {}
 }

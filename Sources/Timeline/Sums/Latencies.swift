@@ -1,17 +1,20 @@
 // All latencies of a process.
 
 /// What lasted how long.
-struct Latencies {
-  var runQueueWait = Latency()
-  var running = Latency()
-  var closureLifetime = Latency()
-  var callLifetime = Latency()
+public struct Latencies: Sendable {
+  public var runQueueWait = Latency()
+  public var running = Latency()
+  public var closureLifetime = Latency()
+  public var callLifetime = Latency()
   /// By number of the reason.
-  var blocked = KeyedLatencies()
+  public var blocked = KeyedLatencies()
   /// By number of the system call.
-  var calls = KeyedLatencies()
+  public var calls = KeyedLatencies()
 
-  mutating func add(_ other: Latencies) {
+  /// None.
+  public init() {}
+
+  public mutating func add(_ other: Latencies) {
     runQueueWait.add(other.runQueueWait)
     running.add(other.running)
     closureLifetime.add(other.closureLifetime)
@@ -22,21 +25,21 @@ struct Latencies {
 }
 
 /// Latencies by a small number, each taken in when it first occurs. Beyond a limit the rest is put together.
-struct KeyedLatencies {
+public struct KeyedLatencies: Sendable {
   private var places: [Int16] = []
-  private(set) var keys: [UInt32] = []
-  private(set) var latencies: [Latency] = []
+  public private(set) var keys: [UInt32] = []
+  public private(set) var latencies: [Latency] = []
 
   /// Beyond all numbers of system calls and reasons.
-  static let other: UInt32 = 1023
+  public static let other: UInt32 = 1023
   /// A program seldom waits for more than a dozen, and each takes some 20 KB.
   private static let mostKeys = 64
 
-  mutating func record(_ nanoseconds: UInt64, key: UInt32) {
+  public mutating func record(_ nanoseconds: UInt64, key: UInt32) {
     latencies[place(of: key)].record(nanoseconds)
   }
 
-  mutating func add(_ more: KeyedLatencies) {
+  public mutating func add(_ more: KeyedLatencies) {
     for (key, latency) in zip(more.keys, more.latencies) { latencies[place(of: key)].add(latency) }
   }
 
@@ -53,7 +56,7 @@ struct KeyedLatencies {
   }
 
   /// With names, the longest sum first; what has no name is `other`.
-  func named(_ name: (UInt32) -> String?) -> [(name: String, figures: LatencyFigures)] {
+  public func named(_ name: (UInt32) -> String?) -> [(name: String, figures: LatencyFigures)] {
     var named: [(name: String, latency: Latency)] = []
     for (key, latency) in zip(keys, latencies) {
       let name = name(key) ?? "other"
