@@ -4,6 +4,7 @@ import Testing
 import TraceEvents
 
 @testable import Exporters
+import MadeRecordings
 @testable import Replay
 
 @Suite struct OrderTests {
@@ -143,17 +144,5 @@ import TraceEvents
         7,0,4711,1,15,task_stop,1,,,,,,,
 
         """)
-  }
-}
-
-/// The same numbers in every run.
-struct SplitMix {
-  var state: UInt64
-
-  mutating func below(_ bound: UInt64) -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return (mixed ^ (mixed >> 31)) % bound
   }
 }

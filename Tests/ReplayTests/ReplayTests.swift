@@ -1,4 +1,5 @@
 // A recording shown at once and one shown out of its file are the same, and processes do not get mixed up.
+import MadeRecordings
 import CFibrilContract
 import Exporters
 import Foundation

@@ -43,7 +43,7 @@ struct Export: ParsableCommand {
     do {
       try export()
     } catch let error as FBTError {
-      throw Diagnostics.failure(ExportError(recording: recording, cause: error))
+      throw Diagnostics.failure(RecordingError(action: "export", recording: recording, cause: error))
     } catch let error as ExitCode {
       throw error
     } catch {
@@ -80,16 +80,7 @@ struct Export: ParsableCommand {
         "wrote \(file.path): \(statistics.events) events, \(statistics.lost) lost, of \(processes) "
           + "process\(processes == 1 ? "" : "es")")
     }
-    switch ending {
-    case .complete: break
-    case .cut(let offset, let excess):
-      Diagnostics.say(
-        "\(name) has no end, as when its tracer is killed or the disk is full: all that was recorded up to byte "
-          + "\(offset) has been converted\(excess == 0 ? "" : ", a piece of \(excess) bytes behind it is not whole")")
-    case .damaged(let offset, let cause):
-      Diagnostics.say("\(name) is damaged at byte \(offset): \(cause); what comes before has been converted")
-      throw ExitCode.failure
-    }
+    try ending.say(of: name, whatIsThereIs: "converted")
   }
 }
 
@@ -107,12 +98,4 @@ enum ExportFormat: String, CaseIterable, ExpressibleByArgument {
       return nil
     }
   }
-}
-
-/// Why a recording could not be converted.
-private struct ExportError: Error, CustomStringConvertible {
-  var recording: String
-  var cause: FBTError
-
-  var description: String { "cannot export \(recording): \(cause)" }
 }

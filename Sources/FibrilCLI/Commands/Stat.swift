@@ -10,6 +10,7 @@ struct Stat: ParsableCommand {
     usage: """
       fibril stat -p PID [-p PID ...] [-d DURATION] [-i INTERVAL] [--json]
       fibril stat [-d DURATION] [-i INTERVAL] [--json] -- COMMAND [ARGUMENT ...]
+      fibril stat [--json] FILE.fbt
       """,
     discussion: """
       At its end, which is that of the processes, DURATION, or Ctrl-C, it prints a table: how often each thing \
@@ -21,12 +22,15 @@ struct Stat: ParsableCommand {
       blocked: from a block to its wake, by reason, and by system call. lifetime: from submit to end. Percentiles are \
       at most 1 % too high; counts are exact.
 
+      Of a recording, FILE.fbt, it says the same as if it had looked on; no rights are needed for that.
+
       --json prints one object, or with -i one a line an interval; docs/metrics.md describes it.
 
       EXAMPLES:
         fibril stat -p 4711 -d 10s
         fibril stat -p 4711 -i 1s
         fibril stat --json -- ./server --port 8080 > figures.json
+        fibril stat trace.fbt
       """)
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Count this process; may be given often.", valueName: "PID"))
@@ -49,12 +53,18 @@ struct Stat: ParsableCommand {
       "Room for what has not been read yet, 64KiB to 1GiB; a power of two. (default: 64MiB)", valueName: "SIZE"))
   var buffer: SizeArgument?
 
+  @Argument(help: ArgumentHelp("Count what was recorded; - is standard input.", valueName: "FILE.fbt"))
+  var recording: String?
+
   @Argument(parsing: .postTerminator, help: ArgumentHelp("Run this command and count it.", valueName: "COMMAND"))
   var command: [String] = []
 
   func validate() throws {
-    guard [!pid.isEmpty, !command.isEmpty].count(where: { $0 }) == 1 else {
-      throw ValidationError("say what to count: one of -p PID and -- COMMAND")
+    guard [!pid.isEmpty, !command.isEmpty, recording != nil].count(where: { $0 }) == 1 else {
+      throw ValidationError("say what to count: one of -p PID, -- COMMAND, and FILE.fbt")
+    }
+    if recording != nil, follow || duration != nil || interval != nil || buffer != nil {
+      throw ValidationError("of FILE.fbt all is counted: --follow, -d, -i and --buffer are for processes")
     }
     if let wrong = pid.first(where: { $0 <= 0 }) { throw ValidationError("\(wrong) is no process id") }
     try buffer?.validateAsRing()
@@ -64,16 +74,33 @@ struct Stat: ParsableCommand {
   }
 
   func run() throws {
-    try Tracing.run { try count() }
+    try Tracing.run {
+      let output = try OutputFile(path: "-", option: "")
+      if let recording { try count(recording, output) } else { try count(into: output) }
+    }
   }
 
-  private func count() throws {
+  private func count(_ recording: String, _ output: OutputFile) throws {
+    var counting = StatOutput(interval: nil, start: 0, isJSON: json, write: { try output.write($0.bytes) })
+    let input: InputFile
+    let ending: FBTEnding
+    do {
+      input = try InputFile(path: recording)
+      var reader = try FBTReader { (count) throws(FBTError) in try input.read(count) }
+      ending = try reader.replay(into: &counting)
+    } catch let error as FBTError {
+      throw RecordingError(action: "count", recording: recording, cause: error)
+    }
+    try counting.finish(at: 0)
+    try ending.say(of: input.name, whatIsThereIs: "counted")
+  }
+
+  private func count(into output: OutputFile) throws {
     let interrupts = Interrupts(alsoUser: false)
     let target: TraceTarget =
       try command.isEmpty
       ? .processes(pid)
       : .command(command, mask: interrupts.originalMask, mayLackProbes: follow, for: .batches)
-    let output = try OutputFile(path: "-", option: "")
     let source = target.batchSource(ringBytes: buffer.map { Int($0.bytes) }, follow: follow)
     try source.attach()
     let run = TraceRun(held: target.held, start: source.start, duration: duration?.nanoseconds)

@@ -48,7 +48,8 @@ public struct Sums: TimelineSink {
     if slice.isOpenEnded || slice.isCut { return }
     let duration = slice.end &- min(slice.end, slice.since)
     switch slice.state {
-    case .runnable: latencies.runQueueWait.record(duration)
+    // A call does not run.
+    case .runnable: if slice.label.kind != .call { latencies.runQueueWait.record(duration) }
     case .running: latencies.running.record(duration)
     case .blocked:
       let reason = slice.label.kind == .call ? .call : slice.reason

@@ -1,19 +1,19 @@
 // Recordings of invented processes, whose counts are known.
-import CFibrilContract
-import TraceEvents
+public import CFibrilContract
+public import TraceEvents
 
 /// Successive records of one task, as a runtime would write them.
-struct TaskRecords {
-  var all: [fibril_record] = []
-  let first: UInt64
+public struct TaskRecords {
+  public var all: [fibril_record] = []
+  public let first: UInt64
 
-  init(from first: UInt64 = 0) {
+  public init(from first: UInt64 = 0) {
     self.first = first
   }
 
-  var next: UInt64 { first + UInt64(all.count) }
+  public var next: UInt64 { first + UInt64(all.count) }
 
-  mutating func add(
+  public mutating func add(
     _ kind: fibril_record_kind, time: UInt64, fibril: UInt64 = 0, arg: UInt64 = 0, arg32: UInt32 = 0
   ) {
     all.append(
@@ -23,7 +23,7 @@ struct TaskRecords {
   }
 
   /// Hands them to a sink, in batches of `size`, without those whose batch `isLost` says.
-  func tell(
+  public func tell(
     _ sink: inout some RecordingSink, task: UInt64, process: Int, size: Int = 64, isLost: (Int) -> Bool = { _ in false }
   ) throws {
     for (index, start) in stride(from: 0, to: all.count, by: size).enumerated() where !isLost(index) {
@@ -36,7 +36,8 @@ struct TaskRecords {
 extension TaskRecords {
   /// A task whose root submits two fibrils that yield to each other, and then ends. Its fibrils are `root` and the two
   /// behind it. Events: 8 and `yields`.
-  static func yielding(_ yields: Int, root: UInt64, thread: UInt32, from time: UInt64, step: UInt64 = 10) -> TaskRecords
+  public static func yielding(_ yields: Int, root: UInt64, thread: UInt32, from time: UInt64, step: UInt64 = 10)
+    -> TaskRecords
   {
     var records = TaskRecords()
     var now = time
@@ -67,15 +68,17 @@ extension TaskRecords {
 }
 
 /// A file in memory.
-final class MemoryFile {
-  var bytes: [UInt8] = []
+public final class MemoryFile {
+  public var bytes: [UInt8] = []
 
-  func append(_ more: [UInt8]) { bytes += more }
+  public init() {}
 
-  var text: String { String(decoding: bytes, as: UTF8.self) }
+  public func append(_ more: [UInt8]) { bytes += more }
+
+  public var text: String { String(decoding: bytes, as: UTF8.self) }
 
   /// Feeds the `.fbt` file that this is to a sink.
-  func read<Sink: RecordingSink>(into sink: inout Sink) throws -> (reader: FBTReader, ending: FBTEnding) {
+  public func read<Sink: RecordingSink>(into sink: inout Sink) throws -> (reader: FBTReader, ending: FBTEnding) {
     var position = 0
     let bytes = bytes
     var reader = try FBTReader { (count: Int) throws(FBTError) in
@@ -89,6 +92,6 @@ final class MemoryFile {
 }
 
 extension FBTHeader {
-  static let sample = FBTHeader(
+  public static let sample = FBTHeader(
     realTime: 1, monotonicTime: 1, tracer: "0.1.0", kernelRelease: "6.18.1", machine: "x86_64", pageSize: 4096)
 }
