@@ -1,0 +1,3 @@
+new EventSource("live").addEventListener("figures", (event) => {
+  document.getElementById("figures").textContent = event.data;
+});
