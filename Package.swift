@@ -67,6 +67,12 @@ let package = Package(
     swift("FlightRecorder", ["Exporters", "Timeline", "TraceEvents"]),
     swift("Metrics", ["Texts", "Timeline", "TraceEvents"]),
     swift("Replay", ["Exporters", "Timeline", "TraceEvents"]),
+    swift(
+      "Serving",
+      [
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ], plugins: ["EmbedPages"]),
     swift("Inspection", ["CFibrilContract", "CSystemCalls", "ELFNotes", "TraceEvents"]),
     swift("Symbols", ["CLibdw"]),
     swift("Dumping", ["CSystemCalls", "ELFNotes", "Inspection", "Symbols", "Texts", "TraceEvents"]),
@@ -81,8 +87,9 @@ let package = Package(
     command("fibril-workload", ["Fibril", argumentParser], path: "Examples/fibril-workload"),
     command("fibril-bench", ["Fibril", argumentParser], path: "Benchmarks/fibril-bench"),
 
-    .executableTarget(name: "embed-bpf-object", path: "Plugins/embed-bpf-object", swiftSettings: strict),
-    .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["embed-bpf-object"]),
+    .executableTarget(name: "embed-bytes", path: "Plugins/embed-bytes", swiftSettings: strict),
+    .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["embed-bytes"]),
+    .plugin(name: "EmbedPages", capability: .buildTool(), dependencies: ["embed-bytes"]),
 
     command("fibril-stress", ["ExceptionShim", "Fibril"], path: "Tests/fibril-stress"),
     command("fibril-harm", ["Fibril"], path: "Tests/fibril-harm"),
@@ -101,6 +108,7 @@ let package = Package(
       "MetricsTests",
       ["CFibrilContract", "GoldenFiles", "MadeRecordings", "Metrics", "Texts", "Timeline", "TraceEvents"],
       resources: [.copy("Golden")]),
+    tests("ServingTests", ["Serving"]),
     tests("ELFNotesTests", ["ELFNotes", "fibril-workload"]),
     tests("InspectionTests", ["Dumping", "Inspection", "Symbols", "TraceEvents", "CFibrilContract"]),
     tests("SymbolsTests", ["CLibdw", "Symbols"]),

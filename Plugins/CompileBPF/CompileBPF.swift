@@ -9,7 +9,7 @@ struct CompileBPF: BuildToolPlugin {
     let sources = root.appending(path: "bpf")
     let contracts = sources.appending(path: "include")
     let clang = try context.tool(named: "clang").url
-    let embedder = try context.tool(named: "embed-bpf-object").url
+    let embedder = try context.tool(named: "embed-bytes").url
     let headers = try files(in: contracts, ending: ".h") + files(in: sources, ending: ".h")
 
     return try files(in: sources, ending: ".bpf.c").map { source in
@@ -27,7 +27,7 @@ struct CompileBPF: BuildToolPlugin {
       // Only the Swift file is an output: an object listed here would become a resource.
       return .buildCommand(
         displayName: "Compiling BPF \(source.lastPathComponent)", executable: embedder,
-        arguments: ["\(name)Object", output.path] + compile, inputFiles: [source] + headers, outputFiles: [output])
+        arguments: ["object", output.path, "\(name)Object"] + compile, inputFiles: [source] + headers, outputFiles: [output])
     }
   }
 
