@@ -27,7 +27,8 @@ struct CompileBPF: BuildToolPlugin {
       // Only the Swift file is an output: an object listed here would become a resource.
       return .buildCommand(
         displayName: "Compiling BPF \(source.lastPathComponent)", executable: embedder,
-        arguments: ["object", output.path, "\(name)Object"] + compile, inputFiles: [source] + headers, outputFiles: [output])
+        arguments: ["object", output.path, "\(name)Object"] + compile, inputFiles: [source] + headers,
+        outputFiles: [output])
     }
   }
 

@@ -45,7 +45,7 @@ public struct ServerAddress: Equatable, Sendable {
   public var port: UInt16
 
   /// What to open in a browser.
-  public var url: String { host.utf8.contains(UInt8(ascii: ":")) ? "http://[\(host)]:\(port)/" : "http://\(host):\(port)/" }
+  public var url: String { host.contains(":") ? "http://[\(host)]:\(port)/" : "http://\(host):\(port)/" }
 }
 
 /// Why a server does not start.

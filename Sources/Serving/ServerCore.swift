@@ -1,0 +1,81 @@
+// What the connections of a server share: its list of them, its counts, its source. Everything here happens on the
+// server's loop.
+
+import NIOCore
+import NIOHTTP1
+
+final class ServerCore {
+  let options: ServerOptions
+  let gatekeeper: Gatekeeper
+  let gate: LoopGate
+  private let source: any FiguresSource
+
+  var listener: (any Channel)?
+  var counts = HTTPCounts()
+  /// A dump is being made.
+  var isDumping = false
+  private(set) lazy var live = LiveStreams(core: self)
+  private var connections: [ObjectIdentifier: Connection] = [:]
+  /// Fulfilled once no connection is left.
+  private var closed: EventLoopPromise<Void>?
+  private(set) var isEnding = false
+
+  init(options: ServerOptions, gatekeeper: Gatekeeper, source: any FiguresSource, gate: LoopGate) {
+    self.options = options
+    self.gatekeeper = gatekeeper
+    self.source = source
+    self.gate = gate
+  }
+
+  /// Makes room for a new connection and takes it in. If it throws the connection is closed.
+  func admit(_ channel: any Channel) throws {
+    guard !isEnding else { throw ChannelError.ioOnClosedChannel }
+    if connections.count >= options.mostConnections {
+      // A client that sends its request slowly, or none, gives way to one that may be quicker.
+      guard let idle = connections.values.filter(\.isIdle).min(by: { $0.idleSince < $1.idleSince }) else {
+        counts.refusedConnections += 1
+        throw ChannelError.ioOnClosedChannel
+      }
+      if !idle.wasAnswered { counts.refusedConnections += 1 }
+      idle.close()
+    }
+    let connection = Connection(core: self, channel: channel)
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    limits.maxHeaderFieldSize = options.headerLimit
+    limits.maxHeaderListSize = options.headerLimit
+    let decoder = HTTPRequestDecoder(limitConfiguration: limits)
+    try channel.pipeline.syncOperations.addHandlers([ByteToMessageHandler(decoder), connection])
+    connections[ObjectIdentifier(connection)] = connection
+    channel.closeFuture.assumeIsolated().whenComplete { _ in connection.forget() }
+  }
+
+  func remove(_ connection: Connection) {
+    guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+    live.remove(connection)
+    if connections.isEmpty { closed?.succeed() }
+  }
+
+  /// Asks the source, away from the loop, and takes its answer on the loop.
+  func ask<Reply: Sendable>(
+    _ question: @escaping @Sendable (any FiguresSource) async -> Reply, then take: @escaping (Reply) -> Void
+  ) {
+    let take = NIOLoopBound(take, eventLoop: gate.loop)
+    Task { [source, gate] in
+      let reply = await question(source)
+      gate.run { take.value(reply) }
+    }
+  }
+
+  /// Fulfils the promise once everything is closed.
+  func end(why: String, closed: EventLoopPromise<Void>) {
+    isEnding = true
+    self.closed = closed
+    listener?.close(promise: nil)
+    live.end(why: why)
+    for connection in connections.values { connection.wind() }
+    guard !connections.isEmpty else { return closed.succeed() }
+    gate.loop.assumeIsolated().scheduleTask(in: .milliseconds(options.lingerDeadline)) { [self] in
+      for connection in connections.values { connection.close() }
+    }
+  }
+}
