@@ -81,10 +81,29 @@ extension TraceSession {
     let own = getpid()
     for name in directoryEntries("/proc", limit: 1 << 17) {
       guard let process = Int32(name), process != own, images[process]?.isTraced != true, options.isMeant(process),
-        let folder = ProcessFolder(processID: process)
+        isNamed(process), let folder = ProcessFolder(processID: process)
       else { continue }
       if let files = filesWithProbes(of: folder) { body(folder, files) }
     }
+  }
+
+  /// Whether its name is one that the trace is about. `command` is what it was called when it executed its program.
+  func isNamed(_ process: Int32, command: String? = nil) -> Bool {
+    guard !options.commands.isEmpty else { return true }
+    if let command, options.commands.contains(command) { return true }
+    let name = contentsOfProcFile("/proc/\(process)/comm", limit: 64) ?? ""
+    return options.commands.contains(String(name.hasSuffix("\n") ? name.dropLast() : name[...]))
+  }
+
+  /// The same, asked for each lot of records of a process that is not known.
+  func isNamed(_ id: ImageID) -> Bool {
+    guard !options.commands.isEmpty else { return true }
+    let now = ClockPair.now().nanoseconds
+    if let last = unmeant[id], now < last + Self.scanInterval { return false }
+    if isNamed(id.processID) { return true }
+    if unmeant.count >= Self.mostLooks { unmeant = [:] }
+    unmeant[id] = now
+    return false
   }
 
   /// Nil if it has none that can be attached to.

@@ -35,6 +35,7 @@ extension TraceSession {
       findBuffers(of: image, now: true)
     case FIBRIL_RING_FORK:
       let parent = images[Int32(truncatingIfNeeded: header.number)]
+      guard parent != nil || isNamed(id) else { return }
       if let stale = images[id.processID] {
         // Its end found no place in the ring.
         try close(stale, .exited(status: nil), at: header.time, missing: nil, &sink)
@@ -78,7 +79,7 @@ extension TraceSession {
 
   /// Records of a process that is not known: one that has started since, or whose fork found no place in the ring.
   private func takeUnknown(_ id: ImageID, _ sink: inout some RecordingSink) throws -> TracedImage? {
-    guard isAboutAll || options.follow else { return nil }
+    guard isAboutAll || options.follow, isNamed(id) else { return nil }
     let now = ClockPair.now().nanoseconds
     return watch(id.processID, isAboutAll ? .attached : .forked, begin: now, id: id)
   }
@@ -96,9 +97,10 @@ extension TraceSession {
       return
     }
     // Anybody's, in a trace of all.
-    guard old != nil || isAboutAll && options.isMeant(id.processID) else { return }
+    let isNamed = isNamed(id.processID, command: command)
+    guard old != nil || isAboutAll && isNamed && options.isMeant(id.processID) else { return }
     if let old { try close(old, .executed, at: time, missing: missing, &sink) }
-    guard followsExec else {
+    guard followsExec, isNamed else {
       attachment?.object.forget(id.processID)
       return
     }

@@ -28,6 +28,9 @@ public final class TraceSession {
     public var follow: Bool
     /// Reads the fibril table of a process; nil where that has none or cannot be read.
     public var snapshot: ((Int32) -> ProcessSnapshot?)?
+    /// Of all processes, only those that have one of these as the kernel's short name; empty: each of them. The others'
+    /// probes fire too where they have the same files.
+    public var commands: Set<String> = []
 
     /// Reserve a whole buffer's room for each batch, as it must be on kernels before 6.16.
     var usesFixedEntries = false
@@ -69,6 +72,8 @@ public final class TraceSession {
   var attachment: Attachment?
   /// What each traced or watched process is at present.
   var images: [Int32: TracedImage] = [:]
+  /// Whose names are not meant, as of CLOCK_MONOTONIC in ns: what they record comes all the same.
+  var unmeant: [ImageID: UInt64] = [:]
   /// Have to be told of before anything else comes.
   var newcomers: [TracedImage] = []
   var looks: [Look] = []
