@@ -80,7 +80,7 @@ let package = Package(
       "FibrilCLI",
       [
         "BPFLoader", "CSystemCalls", "Dumping", "ELFNotes", "Exporters", "FlightRecorder", "Inspection", "Metrics",
-        "Replay", "Symbols", "Texts", "Timeline", "TraceEvents", argumentParser,
+        "Replay", "Serving", "Symbols", "Texts", "Timeline", "TraceEvents", argumentParser,
       ]),
 
     command("treewalk", ["Fibril", argumentParser], path: "Examples/treewalk"),

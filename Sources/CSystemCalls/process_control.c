@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting a process that waits, and descriptors for its end and for signals. */
+/* Starting processes, and descriptors for their ends, for signals, and for threads that wake each other. */
+#define _GNU_SOURCE
 #include "process_control.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,6 +37,69 @@ pid_t fibril_start_held(const char *path, char *const arguments[], char *const e
 	if (write(report, &cause, sizeof cause) != sizeof cause)
 		_exit(126);
 	_exit(127);
+}
+
+static int spawn_again(char *const arguments[], char *const environment[], int output, int errors, pid_t *child)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t set;
+	int error = posix_spawn_file_actions_init(&files);
+
+	if (error)
+		return error;
+	error = posix_spawnattr_init(&attributes);
+	if (error)
+		goto out_files;
+	/* Nothing is held back or ignored there. */
+	sigemptyset(&set);
+	posix_spawnattr_setsigmask(&attributes, &set);
+	sigaddset(&set, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &set);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&files, output, 1);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&files, errors, 2);
+	if (!error)
+		error = posix_spawn(child, "/proc/self/exe", &files, &attributes, arguments, environment);
+	posix_spawnattr_destroy(&attributes);
+out_files:
+	posix_spawn_file_actions_destroy(&files);
+	return error;
+}
+
+pid_t fibril_start_again(char *const arguments[], char *const environment[], int ends[2])
+{
+	int output[2], errors[2], error;
+	pid_t child = 0;
+
+	if (pipe2(output, O_CLOEXEC))
+		return -errno;
+	if (pipe2(errors, O_CLOEXEC)) {
+		error = errno;
+		close(output[0]);
+		close(output[1]);
+		return -error;
+	}
+	error = spawn_again(arguments, environment, output[1], errors[1], &child);
+	close(output[1]);
+	close(errors[1]);
+	if (error) {
+		close(output[0]);
+		close(errors[0]);
+		return -error;
+	}
+	ends[0] = output[0];
+	ends[1] = errors[0];
+	return child;
+}
+
+int fibril_event_descriptor(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 int fibril_process_descriptor(pid_t process)

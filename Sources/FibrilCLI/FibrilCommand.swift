@@ -22,7 +22,8 @@ struct FibrilCommand: ParsableCommand {
         fibril trace -p 4711 -d 5s -o trace.json
         fibril export trace.fbt -o trace.json
         fibril stat -p 4711 -i 1s
+        fibril serve
       """,
     version: "0.1.0",
-    subcommands: [Trace.self, Export.self, Stat.self, Dump.self, List.self, Doctor.self])
+    subcommands: [Trace.self, Export.self, Stat.self, Serve.self, Dump.self, List.self, Doctor.self])
 }

@@ -74,7 +74,7 @@ extension LatencyFigures {
     buckets = (0..<longer).map { number in
       (number < buckets.count ? buckets[number] : 0) &+ (number < other.buckets.count ? other.buckets[number] : 0)
     }
-    (count, sum, max) = (count &+ other.count, sum &+ other.sum, Swift.max(max, other.max))
+    (count, sum, max) = (count &+ other.count, sum + other.sum, Swift.max(max, other.max))
     (p50, p90, p99, p999) = (0, 0, 0, 0)
   }
 }

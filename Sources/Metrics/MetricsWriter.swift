@@ -1,46 +1,20 @@
 // Metrics as text under construction: families, their samples, and the numbers and labels of these, as bytes. A scrape
 // of hundreds of processes is megabytes long.
 
-/// The two text formats that Prometheus reads.
-public enum MetricsFormat: Sendable {
-  /// OpenMetrics 1.0.
-  case openMetrics
-  /// Prometheus's own older format, version 0.0.4.
-  case classic
-
-  public var contentType: StaticString {
-    switch self {
-    case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    case .classic: "text/plain; version=0.0.4; charset=utf-8"
-    }
-  }
-}
+internal import Texts
 
 /// Labels and their values, as they stand between the braces.
 struct MetricLabels {
-  private(set) var bytes: [UInt8] = []
-
-  init() {}
+  private(set) var text = ByteText()
 
   /// These and one more. `value` may be anything.
   func adding(_ name: StaticString, _ value: String) -> MetricLabels {
     var labels = self
-    if !labels.bytes.isEmpty { labels.bytes.append(UInt8(ascii: ",")) }
-    labels.bytes.append(name)
-    labels.bytes.append("=\"")
-    for scalar in value.unicodeScalars {
-      switch scalar {
-      case "\\": labels.bytes.append("\\\\")
-      case "\"": labels.bytes.append("\\\"")
-      case "\n": labels.bytes.append("\\n")
-      // No line of the text, and no page that shows it, is at the mercy of a process's name.
-      case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{200e}", "\u{200f}", "\u{2028}"..."\u{202e}",
-        "\u{2066}"..."\u{2069}":
-        labels.bytes.append("\u{fffd}")
-      default: labels.bytes.append(contentsOf: UTF8.encode(scalar)!)
-      }
-    }
-    labels.bytes.append("\"")
+    if !labels.text.bytes.isEmpty { labels.text.append(",") }
+    labels.text.append(name)
+    labels.text.append("=")
+    // What a JSON string escapes is what has to be escaped here: a line break is replaced by both.
+    labels.text.append(json: value)
     return labels
   }
 }
@@ -49,53 +23,48 @@ struct MetricLabels {
 struct MetricsWriter {
   enum Kind { case counter, gauge, histogram, info }
 
-  private(set) var bytes: [UInt8] = []
-  private let format: MetricsFormat
+  private(set) var text = ByteText()
   private var name: StaticString = ""
   private var suffix: StaticString = ""
 
-  init(_ format: MetricsFormat, capacity: Int) {
-    self.format = format
-    bytes.reserveCapacity(capacity)
+  init(capacity: Int) {
+    text.reserveCapacity(capacity)
   }
 
   /// Begins a family, the samples of which follow. `name` is without `_total` and `_info`, and ends in its unit.
   mutating func family(_ name: StaticString, _ kind: Kind, unit: StaticString? = nil, help: StaticString) {
     self.name = name
     suffix = kind == .counter ? "_total" : kind == .info ? "_info" : ""
-    let isOpen = format == .openMetrics
     let type: StaticString =
       switch kind {
       case .counter: "counter"
       case .gauge: "gauge"
       case .histogram: "histogram"
-      // There was none.
-      case .info: isOpen ? "info" : "gauge"
+      case .info: "info"
       }
     func describe(_ keyword: StaticString, _ value: StaticString) {
-      bytes.append(keyword)
-      bytes.append(name)
-      if !isOpen { bytes.append(suffix) }
-      bytes.append(" ")
-      bytes.append(value)
-      bytes.append("\n")
+      text.append(keyword)
+      text.append(name)
+      text.append(" ")
+      text.append(value)
+      text.append("\n")
     }
     describe("# TYPE ", type)
-    if isOpen, let unit { describe("# UNIT ", unit) }
+    if let unit { describe("# UNIT ", unit) }
     describe("# HELP ", help)
   }
 
   mutating func sample(_ labels: MetricLabels, _ value: UInt64) {
     begin(suffix, labels)
-    bytes.append(decimal: value)
-    bytes.append("\n")
+    text.append(decimal: value)
+    text.append("\n")
   }
 
   /// Of nanoseconds, in seconds.
   mutating func sample(_ labels: MetricLabels, nanoseconds: UInt64) {
     begin(suffix, labels)
-    bytes.append(seconds: nanoseconds)
-    bytes.append("\n")
+    text.append(exactSeconds: UInt128(nanoseconds))
+    text.append("\n")
   }
 
   /// Of a share from 0 to 1, with three decimals.
@@ -103,8 +72,8 @@ struct MetricsWriter {
     begin(suffix, labels)
     // Any number is one of these, and NaN is 0.
     let thousandths = ratio > 0 ? UInt64(min(ratio, 1) * 1000 + 0.5) : 0
-    bytes.append(seconds: thousandths * 1_000_000)
-    bytes.append("\n")
+    text.append(exactSeconds: UInt128(thousandths) * 1_000_000)
+    text.append("\n")
   }
 
   /// All samples of one histogram, with a bucket at each of `ends`.
@@ -119,35 +88,35 @@ struct MetricsWriter {
     }
     bucket(labels, BucketEnd.infinity, latency.count)
     begin("_sum", labels)
-    bytes.append(seconds: latency.sum)
-    bytes.append("\n")
+    text.append(exactSeconds: latency.sum)
+    text.append("\n")
     begin("_count", labels)
-    bytes.append(decimal: latency.count)
-    bytes.append("\n")
+    text.append(decimal: latency.count)
+    text.append("\n")
   }
 
-  private mutating func bucket(_ labels: MetricLabels, _ end: [UInt8], _ count: UInt64) {
-    bytes.append(name)
-    bytes.append("_bucket{")
-    bytes.append(contentsOf: labels.bytes)
-    bytes.append(contentsOf: end)
-    bytes.append(decimal: count)
-    bytes.append("\n")
+  private mutating func bucket(_ labels: MetricLabels, _ end: ByteText, _ count: UInt64) {
+    text.append(name)
+    text.append("_bucket{")
+    text.append(labels.text)
+    text.append(end)
+    text.append(decimal: count)
+    text.append("\n")
   }
 
   private mutating func begin(_ suffix: StaticString, _ labels: MetricLabels) {
-    bytes.append(name)
-    bytes.append(suffix)
-    guard !labels.bytes.isEmpty else { return bytes.append(" ") }
-    bytes.append("{")
-    bytes.append(contentsOf: labels.bytes)
-    bytes.append("} ")
+    text.append(name)
+    text.append(suffix)
+    guard !labels.text.bytes.isEmpty else { return text.append(" ") }
+    text.append("{")
+    text.append(labels.text)
+    text.append("} ")
   }
 
   /// Ends the text and returns it.
-  consuming func finish() -> [UInt8] {
-    if format == .openMetrics { bytes.append("# EOF\n") }
-    return bytes
+  mutating func finish() -> [UInt8] {
+    text.append("# EOF\n")
+    return text.bytes
   }
 }
 
@@ -155,48 +124,33 @@ struct MetricsWriter {
 struct BucketEnd {
   let power: Int
   /// What follows the histogram's own labels, up to the value.
-  let text: [UInt8]
+  let text: ByteText
 
   init(power: Int) {
     self.power = power
-    var text: [UInt8] = []
+    var text = ByteText()
     text.append(",le=\"")
-    text.append(seconds: 1 << UInt64(power) - 1)
+    text.append(exactSeconds: 1 << UInt64(power) - 1)
     text.append("\"} ")
     self.text = text
   }
 
-  static let infinity = Array(",le=\"+Inf\"} ".utf8)
+  static let infinity = ByteText(own: ",le=\"+Inf\"} ")
   /// From a microsecond to 18 minutes.
   static let fine = stride(from: 10, through: 40, by: 1).map { BucketEnd(power: $0) }
   static let coarse = stride(from: 10, through: 40, by: 2).map { BucketEnd(power: $0) }
 }
 
-extension [UInt8] {
-  mutating func append(_ text: StaticString) {
-    // Safe: the bytes of a literal, which are only copied.
-    text.withUTF8Buffer { unsafe append(contentsOf: $0) }
-  }
-
-  mutating func append(decimal number: UInt64) {
-    let start = count
-    var rest = number
-    repeat {
-      append(UInt8(ascii: "0") + UInt8(rest % 10))
-      rest /= 10
-    } while rest > 0
-    self[start...].reverse()
-  }
-
+extension ByteText {
   /// Nanoseconds as seconds, exactly, with no zeros at the end.
-  mutating func append(seconds nanoseconds: UInt64) {
-    append(decimal: nanoseconds / 1_000_000_000)
-    var rest = nanoseconds % 1_000_000_000
+  fileprivate mutating func append(exactSeconds nanoseconds: UInt128) {
+    append(decimal: UInt64(clamping: nanoseconds / 1_000_000_000))
+    var rest = UInt64(nanoseconds % 1_000_000_000)
     guard rest > 0 else { return }
-    append(UInt8(ascii: "."))
+    append(".")
     var place: UInt64 = 100_000_000
     while rest > 0 {
-      append(UInt8(ascii: "0") + UInt8(rest / place))
+      append(decimal: rest / place)
       rest %= place
       place /= 10
     }

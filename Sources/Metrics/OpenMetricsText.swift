@@ -2,7 +2,7 @@
 
 internal import TraceEvents
 
-/// Writes figures as OpenMetrics text, or in Prometheus's older format.
+/// Writes figures as OpenMetrics 1.0 text.
 ///
 /// The text is bounded, whatever is traced: processes that there is no room for are counted instead.
 public struct OpenMetricsText {
@@ -17,9 +17,9 @@ public struct OpenMetricsText {
   private let processes: [(figures: ProcessFigures, labels: MetricLabels)]
 
   /// The whole text.
-  public static func text(of figures: Figures, _ exporter: ExporterFigures, as format: MetricsFormat) -> [UInt8] {
+  public static func text(of figures: Figures, _ exporter: ExporterFigures) -> [UInt8] {
     let chosen = ChosenProcesses(figures.processes)
-    var text = OpenMetricsText(chosen, format)
+    var text = OpenMetricsText(chosen)
     text.writeCounters()
     text.writeStates()
     text.writeHistograms()
@@ -27,9 +27,9 @@ public struct OpenMetricsText {
     return text.writer.finish()
   }
 
-  private init(_ chosen: ChosenProcesses, _ format: MetricsFormat) {
+  private init(_ chosen: ChosenProcesses) {
     // A sample takes about a hundred bytes.
-    writer = MetricsWriter(format, capacity: 8192 + 112 * chosen.samples)
+    writer = MetricsWriter(capacity: 8192 + 112 * chosen.samples)
     processes = chosen.processes.map { figures in
       let labels = MetricLabels().adding("command", figures.process.command)
         .adding("pid", "\(figures.process.processID)")
@@ -144,8 +144,10 @@ public struct OpenMetricsText {
       writer.sample(none, value)
     }
     writer.family("fibril_build", .info, help: "The exporter.")
-    writer.sample(none.adding("version", exporter.version), 1)
-    gauge("fibril_followed_processes", exporter.followed, "Processes that are traced now.")
+    writer.sample(none.adding("version", exporter.tracer.version), 1)
+    gauge(
+      "fibril_followed_processes", UInt64(figures.processes.count { $0.ending == nil }),
+      "Processes that are traced now.")
     gauge("fibril_unlisted_processes", UInt64(unlisted), "Processes that there is no room for in this text.")
     count("fibril_ended_processes", figures.endedProcesses, "Processes that ended.")
     count(
@@ -157,8 +159,8 @@ public struct OpenMetricsText {
     count(
       "fibril_http_refused_connections", exporter.refusedConnections, "Connections that there was no room for.")
     writer.family("process_cpu_seconds", .counter, unit: "seconds", help: "CPU time of the exporter.")
-    writer.sample(none, nanoseconds: exporter.processorTime)
-    gauge("process_resident_memory_bytes", exporter.residentBytes, unit: "bytes", "Memory of the exporter.")
+    writer.sample(none, nanoseconds: exporter.tracer.processorTime)
+    gauge("process_resident_memory_bytes", exporter.tracer.residentBytes, unit: "bytes", "Memory of the exporter.")
     gauge("process_open_fds", exporter.openDescriptors, "Open file descriptors of the exporter.")
     gauge("process_max_fds", exporter.mostDescriptors, "File descriptors that the exporter may open.")
     writer.family(

@@ -9,6 +9,8 @@ public struct ByteText: Sendable {
   public init(own text: String) { append(own: text) }
   public init(foreign text: String) { append(foreign: text) }
 
+  public mutating func reserveCapacity(_ count: Int) { bytes.reserveCapacity(count) }
+
   public mutating func append(_ text: StaticString) {
     // Safe: the bytes of a literal, which are only copied.
     text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting a process that waits, and descriptors for its end and for signals. */
+/* Starting processes, and descriptors for their ends, for signals, and for threads that wake each other. */
 #ifndef FIBRIL_PROCESS_CONTROL_H
 #define FIBRIL_PROCESS_CONTROL_H
 
@@ -13,6 +13,15 @@
  */
 pid_t fibril_start_held(const char *path, char *const arguments[], char *const environment[], const int gate[2],
 			int report, const sigset_t *mask);
+
+/*
+ * Starts this program once more. What it writes to standard output and standard error can be read from the two
+ * `ends`. Returns the process, or -errno.
+ */
+pid_t fibril_start_again(char *const arguments[], char *const environment[], int ends[2]);
+
+/* A descriptor that becomes readable when 8 bytes, a number above 0, are written to it, or -errno. */
+int fibril_event_descriptor(void);
 
 /* A descriptor that becomes readable when the process ends, or -errno. */
 int fibril_process_descriptor(pid_t process);
