@@ -63,10 +63,11 @@ final class RunningTool {
 
   static func fibril(_ arguments: String...) throws -> RunningTool { try RunningTool(arguments) }
 
-  private init(_ arguments: [String]) throws {
+  /// The command, or another program: `path`.
+  init(_ arguments: [String], path: String = builtPrograms.appending(path: "fibril").path) throws {
     folder = try TemporaryFolder()
     try Data().write(to: URL(filePath: folder.file("errors")))
-    process.executableURL = builtPrograms.appending(path: "fibril")
+    process.executableURL = URL(filePath: path)
     process.arguments = arguments
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle(forWritingAtPath: errorFile)

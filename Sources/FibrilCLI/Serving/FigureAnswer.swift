@@ -25,7 +25,7 @@ final class FigureAnswer: Sendable {
   func openMetrics(_ http: HTTPCounts) -> [UInt8] {
     texts.withLock { texts in
       if let known = texts.openMetrics { return known }
-      var exporter = ExporterFigures.now(figures.time)
+      var exporter = ExporterFigures.here(at: figures.time)
       exporter.startTime = started
       exporter.requests = http.requests
       exporter.refusedConnections = http.refusedConnections
@@ -38,7 +38,7 @@ final class FigureAnswer: Sendable {
   func json() -> [UInt8] {
     texts.withLock { texts in
       if let known = texts.json { return known }
-      let text = figures.json(of: TracerFigures.now(figures.time)).bytes
+      let text = figures.json(of: .here(at: figures.time)).bytes
       texts.json = text
       return text
     }
