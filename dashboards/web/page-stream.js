@@ -40,6 +40,18 @@ async function* eventsOf(body) {
   }
 }
 
+/** An event's data, which is an object. */
+function parse(data) {
+  let value = null;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    // What is wrong with it helps nobody.
+  }
+  if (value === null || typeof value !== "object") throw new Error("what it sends are no figures");
+  return value;
+}
+
 /**
  * Follows the server for as long as the page lives. `onFigures` gets each event's figures. `onState` gets
  * {kind, since, why, retryAt}: kind is "connecting", "live", "quiet" (connected, but nothing comes), "gone", "stopped"
@@ -100,13 +112,18 @@ export class Stream {
     try {
       const answer = await request("live", { signal: control.signal });
       for await (const { type, data } of eventsOf(answer.body)) {
-        if (type === "ending") return { ending: true, why: String(JSON.parse(data).why ?? "") };
+        if (type === "ending") return { ending: true, why: String(parse(data).why ?? "") };
         if (type !== "figures") continue;
-        const figures = JSON.parse(data);
+        const figures = parse(data);
         last = performance.now();
         this.#failures = 0;
         if (this.#state.kind !== "live") this.#tell({ kind: "live", since: new Date(), why: "", before: this.#state });
-        this.onFigures(figures);
+        try {
+          this.onFigures(figures);
+        } catch (error) {
+          // The page's own fault, not the connection's.
+          reportError(error);
+        }
       }
       return { why: "the connection ended" };
     } catch (error) {
