@@ -2,17 +2,19 @@
 expression of the dashboards and every recorded figure must have data, and every alert must fire once it should."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 
 import boards
+import fleet
+from grafana import COMMAND, panels_have_data
 from programs import Failure, Programs, get, wait
 from prometheus import Prometheus, copy_configuration, set_targets
 
 BUILD = boards.ROOT / ".build/debug"
-COMMAND = "fibril-workload"
+# For work on these tests, another program that serves figures may stand in.
+TRACER = os.environ.get("FIBRIL_TEST_TRACER", f"{BUILD}/fibril serve").split()
 FOREVER = ("--blocks", "1000000000")
 LOADS = {
     "sleep": ("--kind", "sleep", "--fibrils", "100", *FOREVER),
@@ -25,50 +27,10 @@ LOADS = {
 }
 
 
-def escaped(value):
-    """As Grafana puts values of a variable into a regular expression in a string."""
-    return re.sub(r"([\\^$*+?.()|\[\]{}])", r"\\\\\1", value)
-
-
-def selections(server, board):
-    """The values of a dashboard's variables: all there is, then each value by its name."""
-    chosen = [{"datasource": "prometheus", "__rate_interval": "1m"} for _ in range(2)]
-    for variable in board["templating"]["list"]:
-        if variable["type"] != "query":
-            continue
-        for number, values in enumerate(chosen):
-            query = boards.fill(variable["query"]["query"], values)
-            found = wait(f"values of {query}", 60, lambda: server.label_values(query))
-            if not variable["multi"]:
-                values[variable["name"]] = COMMAND if COMMAND in found else found[0]
-            elif number == 0:
-                values[variable["name"]] = variable["allValue"]
-            else:
-                values[variable["name"]] = f"({'|'.join(map(escaped, found))})"
-    return chosen
-
-
-def panel_has_data(server, target, values):
-    samples = server.query(boards.fill(target["expr"], values))
-    if target.get("format") == "heatmap" and not any(value > 0 for _, value in samples):
-        return False
-    for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
-        if any(label not in labels for labels, _ in samples):
-            raise Failure(f"{target['expr']}: its legend wants the label {label}")
-    return bool(samples)
-
-
 def every_panel_has_data(server):
-    expressions = 0
     for path in boards.FILES:
-        board = boards.load(path)
-        for values in selections(server, board):
-            for panel in boards.panels(board):
-                for target in panel["targets"]:
-                    what = f"data in {path.name}, {panel['title']}: {boards.fill(target['expr'], values)}"
-                    wait(what, 60, lambda: panel_has_data(server, target, values))
-                    expressions += 1
-    print(f"live: {expressions} expressions of panels have data")
+        expressions, _ = panels_have_data(server, boards.load(path))
+        print(f"live: {path.name}: {expressions} expressions have data")
 
 
 def every_record_has_data(server):
@@ -116,51 +78,66 @@ class Alerts:
         print(f"live: {name} fires: {alert['annotations']['summary']}")
 
 
+def every_alert_fires(server, targets, tracer, loads):
+    alerts = Alerts(server)
+    alerts.expect("FibrilStuck", loads["stuck"].pid, command=COMMAND, reason="mutex", severity="critical")
+    alerts.expect("FibrilWaitsLong", loads["stuck"].pid, reason="wake_target")
+    alerts.expect("FibrilTaskSaturated", loads["busy"].pid)
+    alerts.expect("FibrilRunQueueWaitHigh", loads["busy"].pid)
+    alerts.expect("FibrilTracerCostly")
+    for quiet in ("FibrilTaskStalled", "FibrilTracerDown", "FibrilTracerMissing"):
+        if quiet in server.firing():
+            raise Failure(f"{quiet} fires without a reason: {server.firing()[quiet]}")
+    # A task whose thread stands still: its fibrils do not get their turn.
+    os.kill(loads["busy"].pid, signal.SIGSTOP)
+    alerts.expect("FibrilTaskStalled", loads["busy"].pid)
+    os.kill(loads["busy"].pid, signal.SIGCONT)
+    # A tracer that stands still does not answer, and once it goes on, it says what it has missed.
+    os.kill(tracer.pid, signal.SIGSTOP)
+    alerts.expect("FibrilTracerDown", instance="here")
+    os.kill(tracer.pid, signal.SIGCONT)
+    alerts.expect("FibrilRecordsLost", instance="here")
+    set_targets(targets, None)
+    alerts.expect("FibrilTracerMissing")
+
+    silent = {rule["name"] for rule in server.rules("alert")} - alerts.seen
+    if silent:
+        raise Failure(f"nothing was made for these alerts to fire: {sorted(silent)}")
+    broken = [f"{rule['name']}: {rule['lastError']}" for rule in server.rules("") if rule.get("lastError")]
+    if broken:
+        raise Failure(f"rules with errors: {broken}")
+
+
+def start_tracer(programs, name, *options):
+    """The program and its address, such as http://127.0.0.1:9464/."""
+    program = programs.start(name, *TRACER, "-a", "--listen", "127.0.0.1:0", *options)
+    return program, programs.printed(name, r"listening on (http://127\.0\.0\.1:\d+/)")
+
+
 def main():
     with Programs() as programs:
-        tracer = programs.start("serve", *SERVE)
-        address = programs.printed("serve", r"listening on (http://127\.0\.0\.1:\d+/)")
+        tracer, address = start_tracer(programs, "serve")
         loads = {name: programs.start(name, BUILD / COMMAND, *options) for name, options in LOADS.items()}
         folder = programs.folder / "configuration"
         server = Prometheus(programs, "prometheus", copy_configuration(folder))
-        set_targets(folder, address.split("/")[2])
+        targets = folder / "targets/local.yml"
+        set_targets(targets, address.split("/")[2])
         wait("the tracer to be scraped", 60, lambda: server.query('up{job="fibril"} == 1'))
         wait("all loads to be traced", 60, lambda: server.query(f"fibril_followed_processes >= {len(loads)}"))
 
         every_record_has_data(server)
         every_panel_has_data(server)
         check_metrics(address)
+        every_alert_fires(server, targets, tracer, loads)
 
-        alerts = Alerts(server)
-        alerts.expect("FibrilStuck", loads["stuck"].pid, command=COMMAND, reason="mutex", severity="critical")
-        alerts.expect("FibrilWaitsLong", loads["stuck"].pid, reason="wake_target")
-        alerts.expect("FibrilTaskSaturated", loads["busy"].pid)
-        alerts.expect("FibrilRunQueueWaitHigh", loads["busy"].pid)
-        alerts.expect("FibrilTracerCostly")
-        for quiet in ("FibrilTaskStalled", "FibrilTracerDown", "FibrilTracerMissing"):
-            if quiet in server.firing():
-                raise Failure(f"{quiet} fires without a reason: {server.firing()[quiet]}")
-        # A task whose thread stands still: its fibrils do not get their turn.
-        os.kill(loads["busy"].pid, signal.SIGSTOP)
-        alerts.expect("FibrilTaskStalled", loads["busy"].pid)
-        os.kill(loads["busy"].pid, signal.SIGCONT)
-        # A tracer that stands still does not answer, and once it goes on, it says what it has missed.
-        os.kill(tracer.pid, signal.SIGSTOP)
-        alerts.expect("FibrilTracerDown", instance="here")
-        os.kill(tracer.pid, signal.SIGCONT)
-        alerts.expect("FibrilRecordsLost", instance="here")
-        set_targets(folder, None)
-        alerts.expect("FibrilTracerMissing")
+        programs.end(tracer)
+        programs.end(server.process)
+        token = programs.folder / "token"
+        token.write_text("a token of some length\n")
+        token.chmod(0o600)
+        _, address = start_tracer(programs, "serve-token", "--token-file", token)
+        fleet.passes_on(programs, address.split("/")[2], token.read_text())
 
-        silent = {rule["name"] for rule in server.rules("alert")} - alerts.seen
-        if silent:
-            raise Failure(f"nothing was made for these alerts to fire: {sorted(silent)}")
-        broken = [f"{rule['name']}: {rule['lastError']}" for rule in server.rules("") if rule.get("lastError")]
-        if broken:
-            raise Failure(f"rules with errors: {broken}")
-
-
-SERVE = os.environ.get("FIBRIL_TEST_EXPORTER", "").split() or (BUILD / "fibril", "serve", "-a", "--listen", "127.0.0.1:0")
 
 if __name__ == "__main__":
     try:

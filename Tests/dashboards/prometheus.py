@@ -40,17 +40,17 @@ def copy_configuration(folder):
             rf"(- alert: {alert}\n *expr: .*){re.escape(threshold)}", lambda match: match[1] + lower, text, 1
         )
     rules.write_text(text)
-    set_targets(folder, None)
+    set_targets(folder / "targets/local.yml", None)
     return main
 
 
-def set_targets(folder, address, instance="here"):
+def set_targets(path, address, instance="here"):
     """Who is scraped, and how often, in a file that Prometheus reads again by itself."""
     group = {"labels": {"instance": instance, "__scrape_interval__": "1s", "__scrape_timeout__": "1s"}}
     groups = [{"targets": [address], **group}] if address else []
-    fresh = folder / "targets.new"
+    fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(groups))
-    fresh.rename(folder / "targets/local.yml")
+    fresh.rename(path)
 
 
 class Prometheus:
