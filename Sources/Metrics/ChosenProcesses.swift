@@ -1,5 +1,6 @@
 // Which processes, and which of their calls, a scrape shows: as many series as there is room for, and none twice.
 
+internal import Timeline
 internal import TraceEvents
 
 /// The processes of a scrape.

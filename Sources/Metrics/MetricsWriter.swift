@@ -1,6 +1,7 @@
 // Metrics as text under construction: families, their samples, and the numbers and labels of these, as bytes. A scrape
 // of hundreds of processes is megabytes long.
 
+internal import Timeline
 internal import Texts
 
 /// Labels and their values, as they stand between the braces.

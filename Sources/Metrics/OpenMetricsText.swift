@@ -1,5 +1,6 @@
 // The figures as Prometheus reads them: docs/metrics.md names the families.
 
+internal import Timeline
 internal import TraceEvents
 
 /// Writes figures as OpenMetrics 1.0 text.

@@ -1,6 +1,7 @@
 // What Prometheus is told, to the byte.
 import Foundation
 import GoldenFiles
+import Timeline
 import Testing
 import TraceEvents
 

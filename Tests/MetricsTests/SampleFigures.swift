@@ -1,4 +1,5 @@
 // Figures that no process made.
+import Timeline
 import TraceEvents
 
 @testable import Metrics
