@@ -95,6 +95,13 @@ final class RunningTool {
     throw Subject.Lateness()
   }
 
+  /// It holds a link to probes. Of several tracers the first raises the semaphores, so they do not tell.
+  var hasAttached: Bool {
+    directoryEntries("/proc/\(id)/fdinfo", limit: 4096).contains {
+      contentsOfProcFile("/proc/\(id)/fdinfo/\($0)", limit: 4096)?.contains("link_type:\tuprobe_multi") == true
+    }
+  }
+
   /// Waits until it has raised a semaphore in `subject`.
   func waitUntilItTraces(_ subject: Subject) throws {
     try wait { try subject.semaphores(for: .batches).contains { $0 > 0 } }
