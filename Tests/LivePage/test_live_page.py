@@ -10,7 +10,7 @@ from selenium.webdriver.support.select import Select
 from page import LAPTOP, PHONE, PageTest
 from programs import Serve, Workload
 
-BUSY = ("--tasks", "2", "--fibrils", "60", "--blocks", "1000000000", "--kind", "sleep")
+BUSY = ("--tasks", "2", "--fibrils", "60", "--blocks", "200000", "--kind", "sleep")
 
 
 class LivePage(PageTest):
@@ -129,6 +129,8 @@ class LivePage(PageTest):
         self.wait_for_text("connection", r"^Tracer stopped at \d\d:\d\d:\d\d.*older$")
         self.assertEqual(self.find("connection").get_attribute("role"), "status")
         self.assertIn("Stopped: ", self.browser.title)
+        self.wait_for_text("one-note", r"^Not known: figures came until \d\d:\d\d:\d\d$")
+        self.assertFalse(self.find("dump").is_enabled())
         self.assert_fits("tracer stopped")
         self.picture("tracer-stopped")
         self.look(PHONE, "dark")

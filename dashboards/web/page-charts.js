@@ -130,7 +130,7 @@ export class Histogram {
   }
 
   draw({ all, latest, seconds }, hasEnded) {
-    const span = `${hasEnded ? "its " : ""}last ${seconds} s`;
+    const span = `${hasEnded ? "its " : ""}last ${seconds || 10} s`;
     setText(this.seconds.lastElementChild, span);
     const about = (ns) => (Number.isFinite(ns) ? `~${duration(ns)}` : "–");
     const whole = (share) => (all.exact && all.count > 0 ? duration(all.quantile(share)) : about(all.quantile(share)));

@@ -33,7 +33,8 @@ function rowOf(key, trail) {
 
 const words = { ended: "ended", silent: "silent", new: "no events yet", followed: "followed" };
 
-export function drawOverview(history) {
+/** `isStale`: these are the last figures, and no others come. */
+export function drawOverview(history, isStale) {
   const all = [...history.trails].filter(([key]) => history.present.has(key)).map(([key, trail]) => rowOf(key, trail));
   const live = all.filter(({ process }) => !process.ended);
   setText($("overview-facts"), `${count(live.length)} followed, ${count(all.length - live.length)} ended`);
@@ -61,7 +62,7 @@ export function drawOverview(history) {
       { text: row.name, href: `#process=${row.key}`, title: foreign(row.process.executable) },
       { text: String(row.pid), number: true },
       {
-        text: standing === "ended" ? ending(foreign(row.process.ended), row.process.status) : words[standing],
+        text: standing === "ended" ? ending(foreign(row.process.ended), row.process.status) : isStale ? "not known" : words[standing],
         class: standing === "followed" ? "" : "notable",
       },
       { text: count(row.alive), number: true },

@@ -43,10 +43,10 @@ export class ProcessView {
   }
 
   /**
-   * `isPresent`: the last figures still have it. `time` is theirs, and `unix` the same in milliseconds of the day.
+   * `isPresent`: the last figures still have it. `isStale`: no others come. `time` is theirs, and `unix` the same in milliseconds of the day.
    * `next`: key and process of a running one of the same name, if this one runs no longer.
    */
-  draw(key, trail, { isPresent, time, unix, next }) {
+  draw(key, trail, { isPresent, isStale, time, unix, next }) {
     if (key !== this.#key) {
       this.#key = key;
       this.#moment = null;
@@ -55,7 +55,7 @@ export class ProcessView {
     this.#trail = trail;
     const day = (moment) => clock(new Date(unix - (time - moment)));
     this.#day = day;
-    this.#drawHead(trail, isPresent, time, day);
+    this.#drawHead(trail, isPresent, isStale, time, day);
     $("one-next").hidden = !next;
     if (next) {
       setAttributes($("one-next"), { href: `#process=${next[0]}` });
@@ -69,15 +69,17 @@ export class ProcessView {
 
   #day = () => "";
 
-  #drawHead(trail, isPresent, time, day) {
+  #drawHead(trail, isPresent, isStale, time, day) {
     const process = trail.process;
     setText($("one-title"), `${foreign(process.command) || "?"} ${number(process.pid)}`);
-    const standing = isPresent ? trail.standing(time) : "forgotten";
+    let standing = isPresent ? trail.standing(time) : "forgotten";
+    if (isStale && standing !== "ended" && standing !== "forgotten") standing = "unknown";
     const at = trail.endedAt === null ? "" : `, seen at ${day(trail.endedAt)}`;
     const texts = {
       forgotten: "Not in the figures any more: it ended and was forgotten. These are its last ones",
       ended: () => `${ending(foreign(process.ended), process.status)}${at}. These are its last figures`,
       silent: () => `Followed, but silent since ${day(trail.lastEvent)}: no fibril switches, blocks or wakes. A dump shows why`,
+      unknown: () => `Not known: figures came until ${day(time)}`,
       new: "Followed; nothing has happened in it yet",
       followed: "Followed",
     };
@@ -97,7 +99,7 @@ export class ProcessView {
     fillTiles($("one-tiles"), [
       ["Fibrils", count(trail.alive), `${count(number(process.live?.runnable))} runnable`],
       ["Busiest task", percent(process.ended ? 0 : trail.busiest), "of its time", trail.busiest >= 0.9 && !process.ended ? "high" : ""],
-      ["Run-queue wait", Number.isFinite(p99) ? `~${duration(p99)}` : "–", `p99 of ${wait.seconds} s`],
+      ["Run-queue wait", Number.isFinite(p99) ? `~${duration(p99)}` : "–", `p99 of ${wait.seconds || 10} s`],
       ["Longest blocked", oldest > 0 ? duration(oldest) : "–", "now"],
       ["Switches", brief(trail.countRate("switches")), "a second"],
       ["Wakes", brief(trail.countRate("wakes")), "a second"],

@@ -40,6 +40,7 @@ function draw() {
   drawChoice();
   const key = chosen ?? "";
   const trail = history.trails.get(key);
+  const isStale = connection.kind === "gone" || connection.kind === "stopped";
   const hasNone = history.present.size === 0 && !trail;
   $("token-form").hidden = true;
   $("nothing").hidden = !(hasNone || (key !== "" && !trail));
@@ -49,17 +50,17 @@ function draw() {
     : "The tracer follows no process. One that runs fibrils appears here as soon as it is seen.");
   $("overview").hidden = hasNone || key !== "";
   $("one").hidden = !trail;
-  $("dump").disabled = !trail || Boolean(trail.process.ended) || !history.present.has(key);
-  $("dump").title = $("dump").disabled ? "Choose a process that runs" : "";
+  $("dump").disabled = !trail || Boolean(trail.process.ended) || !history.present.has(key) || isStale;
+  $("dump").title = $("dump").disabled ? (isStale ? "The tracer is gone" : "Choose a process that runs") : "";
   if (trail) {
     const unix = number(history.figures.unix_time) * 1000;
     const isPresent = history.present.has(key);
     const { command, ended } = trail.process;
     const next = ended || !isPresent
       ? [...history.trails].find(([, { process }]) => process.command === command && !process.ended && process !== trail.process) : null;
-    view.draw(key, trail, { isPresent, time: history.time, unix, next });
+    view.draw(key, trail, { isPresent, isStale, time: history.time, unix, next });
   } else if (!hasNone && key === "") {
-    drawOverview(history);
+    drawOverview(history, isStale);
   }
   drawTitle();
 }
@@ -118,6 +119,7 @@ function tell(state) {
   $("retry-now").hidden = !state.retryAt;
   countDown();
   if (state.kind === "token") askForToken(state);
+  else draw();
   drawTitle();
   if (wasAway && state.kind === "live") {
     setTimeout(() => connection === state && setText($("connection"), `Live since ${since}`), 30_000);
