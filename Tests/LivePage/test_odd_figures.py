@@ -185,7 +185,15 @@ class OddFigures(PageTest):
         self.assert_quiet_console("409 (Conflict)")
 
     def test_a_server_that_sends_nonsense_is_tried_again(self):
-        self.open_and_send(process(42, 10))
+        self.server.refusal = (503, "text/plain", "not yet\n")
+        self.open(self.server.address)
+        self.wait_for_text("connection", "^Tracer gone since .*: not yet$")
+        self.wait_for_text("nothing", "No figures yet")
+        self.server.refusal = None
+        self.wait("the page follows", lambda: self.server.is_followed)
+        self.server.send(process(42, 10))
+        self.wait_for_text("one-title", "^server 42$")
+        self.assertFalse(self.find("nothing").is_displayed())
         self.server.send_raw("figures", "{ not JSON")
         self.wait_for_text("connection", "^Tracer gone since .*: what it sends are no figures")
         self.server.hang_up()

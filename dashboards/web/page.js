@@ -33,7 +33,13 @@ function take(figures) {
 }
 
 function draw() {
-  if (history.figures === null || document.hidden) return;
+  if (document.hidden) return;
+  if (history.figures === null) {
+    $("nothing").hidden = connection.kind === "connecting";
+    setText($("nothing").querySelector("h1"), "No figures yet");
+    setText($("nothing-why"), "The tracer gave none so far. The line above says why; the page tries again by itself.");
+    return;
+  }
   // With a single process there is nothing to choose from.
   if (chosen === null && history.present.size > 0) chosen = history.present.size === 1 ? [...history.present][0] : "";
   drawStrip();
