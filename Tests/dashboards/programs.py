@@ -27,15 +27,15 @@ def wait(what, deadline, condition):
 
 
 def get(url, **headers):
-    """The status, content type and body of an answer; status 0 if there is none."""
+    """The status, content type and body of an answer; if there is none, status 0 and what went wrong."""
     request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, answer.headers.get("Content-Type", ""), answer.read()
     except urllib.error.HTTPError as answer:
         return answer.code, answer.headers.get("Content-Type", ""), answer.read()
-    except OSError:
-        return 0, "", b""
+    except OSError as error:
+        return 0, str(error), b""
 
 
 class Programs:

@@ -46,7 +46,7 @@ def copy_configuration(folder):
 
 def set_targets(path, address, instance="here"):
     """Who is scraped, and how often, in a file that Prometheus reads again by itself."""
-    group = {"labels": {"instance": instance, "__scrape_interval__": "1s", "__scrape_timeout__": "1s"}}
+    group = {"labels": {"instance": instance, "__scrape_interval__": "2s", "__scrape_timeout__": "2s"}}
     groups = [{"targets": [address], **group}] if address else []
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(groups))
