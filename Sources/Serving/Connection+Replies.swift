@@ -14,8 +14,10 @@ extension Connection {
         answer(isHealthy ? Answer(type: "text/plain; charset=utf-8", body: [UInt8]("ok\n".utf8)) : silence)
       }
     case .metrics(let openMetrics):
-      core.ask({ [counts = core.counts] in await $0.openMetrics(requests: counts) }) { [self] text in
-        answer(text.map { Self.metrics($0, openMetrics: openMetrics) } ?? silence)
+      core.ask({ [counts = core.counts] source in
+        await source.openMetrics(requests: counts).map { Self.metrics($0, openMetrics: openMetrics) }
+      }) { [self] answer in
+        self.answer(answer ?? silence)
       }
     case .figures:
       core.ask({ await $0.figuresJSON() }) { [self] json in

@@ -40,9 +40,8 @@ final class LiveStreams {
       return
     }
     let due = NIODeadline.now() + .milliseconds(core.options.liveInterval)
-    core.ask({ await $0.figuresJSON() }) { [self] json in
-      if let json {
-        let event = EventText.event("figures", data: json)
+    core.ask({ await $0.figuresJSON().map { EventText.event("figures", data: $0) } }) { [self] event in
+      if let event {
         latest = event
         for stream in streams.values { stream.offer(event) }
       }

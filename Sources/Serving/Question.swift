@@ -20,6 +20,9 @@ struct Gatekeeper: Sendable {
 
   /// What is asked for.
   func question(of request: HTTPRequestHead) throws(Refusal) -> Question {
+    guard request.version != .http1_0 || !request.headers.contains(name: "transfer-encoding") else {
+      throw Refusal(.badRequest, "cannot take the request: HTTP/1.0 knows no Transfer-Encoding")
+    }
     let host = try checkedHost(of: request)
     guard request.uri.hasPrefix("/") else {
       throw Refusal(.badRequest, "cannot tell what is asked for: the request's target is no path")

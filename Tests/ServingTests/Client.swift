@@ -89,17 +89,32 @@ final class Client {
 
   /// Everything up to and with the text; nil: the server closed before.
   func receive(through text: String) throws -> String? {
-    let end = Array(text.utf8)
     var looked = 0
     while true {
-      if let place = rest.dropFirst(looked).firstRange(of: end) {
-        defer { rest.removeFirst(place.upperBound) }
-        return String(decoding: rest[..<place.upperBound], as: UTF8.self)
+      if let end = end(of: text, from: looked) {
+        defer { rest.removeFirst(end) }
+        return String(decoding: rest[..<end], as: UTF8.self)
       }
-      looked = max(0, rest.count - end.count)
+      looked = max(0, rest.count - text.utf8.count)
       let more = try receive()
       guard !more.isEmpty else { return nil }
       rest += more
+    }
+  }
+
+  /// Where the text ends, if it is there.
+  private func end(of text: String, from place: Int) -> Int? {
+    let wanted = Array(text.utf8)
+    return unsafe rest.withUnsafeBytes { bytes in
+      var place = place
+      while place + wanted.count <= bytes.count,
+        let found = unsafe memchr(bytes.baseAddress! + place, Int32(wanted[0]), bytes.count - wanted.count + 1 - place)
+      {
+        place = unsafe UnsafeRawPointer(found) - bytes.baseAddress!
+        if unsafe memcmp(found, wanted, wanted.count) == 0 { return place + wanted.count }
+        place += 1
+      }
+      return nil
     }
   }
 

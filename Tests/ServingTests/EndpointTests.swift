@@ -8,7 +8,7 @@ import Testing
 @Suite struct EndpointTests {
   @Test func metricsAreSentInTheFormatAskedFor() async throws {
     let source = FakeSource()
-    try await withServer(source: source) { _, address in
+    try await withServer(source: source) { _, address throws in
       let plain = try ask(address.port, "GET /metrics")
       #expect(plain.status == 200)
       #expect(plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
@@ -33,7 +33,7 @@ import Testing
 
   @Test func healthIsTheCollectors() async throws {
     let source = FakeSource()
-    try await withServer(source: source) { _, address in
+    try await withServer(source: source) { _, address throws in
       #expect(try ask(address.port, "GET /healthz").text == "ok\n")
       source.change { $0.isHealthy = false }
       let ill = try ask(address.port, "GET /healthz")
@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test func figuresAreJSON() async throws {
-    try await withServer { _, address in
+    try await withServer { _, address throws in
       let answer = try ask(address.port, "GET /figures.json?anything")
       #expect(answer.headers["content-type"] == "application/json")
       #expect(answer.text == "{\"time_ns\": 1}")
@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test func thePageIsThere() async throws {
-    try await withServer { _, address in
+    try await withServer { _, address throws in
       let types = ["/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript"]
       for (path, type) in types {
         let answer = try ask(address.port, "GET \(path)")
@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test func everyAnswerForbidsWhatABrowserNeedNotDo() async throws {
-    try await withServer { _, address in
+    try await withServer { _, address throws in
       for path in ["/", "/metrics", "/nothing"] {
         let headers = try ask(address.port, "GET \(path)").headers
         #expect(headers["content-security-policy"]?.hasPrefix("default-src 'none'; script-src 'self'; ") == true)
@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test func headHasTheHeadersOfGetAndNoBody() async throws {
-    try await withServer { _, address in
+    try await withServer { _, address throws in
       let client = try Client(address.port)
       for path in ["/", "/page.js", "/metrics", "/healthz", "/figures.json", "/nothing"] {
         var get = try client.ask("GET \(path)")
@@ -97,7 +97,7 @@ import Testing
   }
 
   @Test func whatIsNotThereAndWhatMayNotBeDone() async throws {
-    try await withServer { _, address in
+    try await withServer { _, address throws in
       for path in ["/nothing", "/metrics/", "//", "/../page.css", "/%6detrics", "/index.html"] {
         let answer = try ask(address.port, "GET \(path)")
         #expect(answer.status == 404)
@@ -116,7 +116,7 @@ import Testing
 
   @Test func dumpsAreOfTheProcessAskedFor() async throws {
     let source = FakeSource()
-    try await withServer(source: source) { _, address in
+    try await withServer(source: source) { _, address throws in
       let answer = try ask(address.port, "POST /dump?pid=4711")
       #expect(answer.status == 200)
       #expect(answer.headers["content-type"] == "text/plain; charset=utf-8")
@@ -140,7 +140,7 @@ import Testing
   @Test func dumpsAreMadeOneAtATime() async throws {
     let source = FakeSource()
     source.change { $0.holdsDumps = true }
-    try await withServer(source: source) { _, address in
+    try await withServer(source: source) { _, address throws in
       let first = try Client(address.port)
       first.send("POST /dump?pid=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
       wait { source.script.withLock { $0.heldDumps.count == 1 } }
@@ -159,7 +159,7 @@ import Testing
   }
 
   @Test func aConnectionTakesRequestsOneAfterTheOtherAndAhead() async throws {
-    try await withServer { _, address in
+    try await withServer { _, address throws in
       let client = try Client(address.port)
       let targets = (0..<1000).map { ["/healthz", "/figures.json", "/nothing", "/page.css"][$0 % 4] }
       let codes = (0..<1000).map { [200, 200, 404, 200][$0 % 4] }
@@ -171,7 +171,7 @@ import Testing
   }
 
   @Test func aBodyIsTakenAndIgnored() async throws {
-    try await withServer { _, address in
+    try await withServer { _, address throws in
       let client = try Client(address.port)
       #expect(try client.ask("POST /dump?pid=1", headers: "Content-Length: 5\r\n\r\nhello").status == 200)
       let chunked = "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
@@ -181,7 +181,7 @@ import Testing
   }
 
   @Test func olderClientsAndThoseThatWantItAreClosed() async throws {
-    try await withServer { _, address in
+    try await withServer { _, address throws in
       for request in [
         "GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -200,14 +200,14 @@ import Testing
     let source = FakeSource()
     let dump = (0..<8_000_000).map { UInt8(truncatingIfNeeded: $0 / 3) }
     source.change { $0.dump = .success(dump) }
-    try await withServer(source: source) { _, address in
+    try await withServer(source: source) { _, address throws in
       let answer = try ask(address.port, "POST /dump?pid=1")
       #expect(answer.body == dump)
     }
   }
 
   @Test func itListensOnIPv6() async throws {
-    try await withServer(host: "::1") { _, address in
+    try await withServer(host: "::1") { _, address throws in
       #expect(address.url == "http://[::1]:\(address.port)/")
       let client = try Client(address.port, isIPv6: true)
       #expect(try client.ask("GET /healthz", host: "[::1]:\(address.port)").status == 200)

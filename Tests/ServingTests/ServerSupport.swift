@@ -57,7 +57,7 @@ final class FakeSource: FiguresSource {
 /// Runs a server while `body` runs, which does so on a thread of its own: it blocks, and the source's answers need
 /// those of Swift's pool.
 func withServer<Result: Sendable>(
-  host: String = "127.0.0.1", token: String? = nil, source: FakeSource = FakeSource(),
+  host: String = "127.0.0.1", token: String? = nil, source: any FiguresSource = FakeSource(),
   _ change: (inout ServerOptions) -> Void = { _ in },
   body: @escaping @Sendable (MetricsServer, ServerAddress) throws -> Result
 ) async throws -> Result {

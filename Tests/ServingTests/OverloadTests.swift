@@ -1,0 +1,207 @@
+// Clients that are too many, too slow, or do not read; a process without descriptors. The server goes on, stays small,
+// and leaves nothing behind.
+
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Serving
+
+@Suite struct OverloadTests {
+  @Test func twoHundredThatDribbleAreClosedAndOthersAreAnsweredMeanwhile() async throws {
+    try await withServer({ $0.requestDeadline = 5_000 }) { _, address throws in
+      var dribbling = try (0..<200).map { _ in try Client(address.port) }
+      for client in dribbling { client.send("GET /healthz HTTP/1.1\r\nX: ") }
+      while !dribbling.isEmpty {
+        #expect(try ask(address.port, "GET /healthz").status == 200)
+        dribbling.removeAll { !$0.send("x") }
+      }
+    }
+  }
+
+  @Test func whoSendsNoRequestOrOnlyAPartOfOneIsClosed() async throws {
+    try await withServer({ $0.requestDeadline = 50 }) { _, address throws in
+      for part in [
+        "", "G", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhell",
+      ] {
+        let client = try Client(address.port)
+        client.send(part)
+        #expect(try client.receiveAll() == [])
+      }
+    }
+    try await withServer({ $0.idleDeadline = 50 }) { _, address throws in
+      let client = try Client(address.port)
+      #expect(try client.ask("GET /healthz").status == 200)
+      #expect(try client.receiveAll() == [])
+    }
+  }
+
+  @Test func aThousandConnectionsAtOnceLeaveRoomForTheNewest() async throws {
+    allowManyDescriptors()
+    let source = FakeSource()
+    try await withServer(source: source) { _, address throws in
+      let clients = try (0..<1000).map { _ in try Client(address.port) }
+      #expect(try clients[999].ask("GET /metrics").status == 200)
+      #expect(source.script.withLock { $0.counts.refusedConnections } == 1000 - 128)
+      #expect(try clients.prefix(1000 - 128).allSatisfy { try $0.receiveAll() == [] })
+      for client in clients.suffix(128) { #expect(try client.ask("GET /healthz").status == 200) }
+    }
+  }
+
+  @Test func answersUnderWayAreNotCutForNewConnections() async throws {
+    let source = FakeSource()
+    try await withServer(
+      source: source,
+      {
+        $0.mostConnections = 3
+        $0.mostLiveStreams = 2
+      }
+    ) { _, address throws in
+      var streams: [Client] = []
+      for _ in 0..<2 {
+        streams.append(try Client(address.port))
+        streams.last!.send("GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        #expect(try streams.last!.receiveHead()?.status == 200)
+      }
+      source.change { $0.holdsDumps = true }
+      let dump = try Client(address.port)
+      dump.send("POST /dump?pid=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      wait { source.script.withLock { $0.heldDumps.count == 1 } }
+
+      #expect(try Client(address.port).receiveAll() == [], "there is no room")
+      source.releaseDumps()
+      #expect(try dump.receiveAnswer()?.text == "a dump\n")
+      #expect(try ask(address.port, "GET /metrics").status == 200, "the idle one gave way")
+      #expect(source.script.withLock { $0.counts.refusedConnections } == 1)
+      for stream in streams { #expect(try stream.receive(through: "\n\n") != nil) }
+    }
+  }
+
+  @Test func aReaderThatDoesNotTakeItsAnswerIsDropped() async throws {
+    let source = FakeSource()
+    source.change { $0.dump = .success([UInt8](repeating: 0x20, count: 4 << 20)) }
+    try await withServer(
+      source: source,
+      {
+        $0.mostConnections = 1
+        $0.stallDeadline = 200
+      }
+    ) { _, address throws in
+      let stalled = try Client(address.port, receiveBuffer: 4096)
+      stalled.send("POST /dump?pid=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(try stalled.receiveHead()?.status == 200)
+      // Its place is free once it has been dropped.
+      wait { (try? ask(address.port, "GET /healthz"))?.status == 200 }
+      #expect(try stalled.receiveAll().count < 4 << 20)
+    }
+  }
+
+  @Test func endingIsNotHeldUpByWhoDoesNotReadOrAnswer() async throws {
+    let source = FakeSource()
+    source.change {
+      $0.figures = [UInt8](repeating: 0x20, count: 4 << 20)
+      $0.holdsDumps = true
+    }
+    try await withServer(source: source) { server, address in
+      let stalled = try Client(address.port, receiveBuffer: 4096)
+      stalled.send("GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(try stalled.receiveHead()?.status == 200)
+      let waiting = try Client(address.port)
+      waiting.send("POST /dump?pid=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      wait { source.script.withLock { $0.heldDumps.count == 1 } }
+      let idle = try Client(address.port)
+      server.end(why: "over")
+      #expect(try waiting.receiveAll() == [])
+      #expect(try idle.receiveAll() == [])
+      // An answer that comes after all that has nowhere to go.
+      source.releaseDumps()
+    }
+  }
+
+  @Test func aServerThatEndedLeavesNoDescriptorsAndThreads() async {
+    await #expect(processExitsWith: .success) {
+      func run() async throws {
+        try await withServer { _, address throws in
+          let clients = try (0..<20).map { _ in try Client(address.port) }
+          for client in clients { #expect(try client.ask("GET /healthz").status == 200) }
+          clients[0].send("GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+          #expect(try clients[0].receiveHead()?.status == 200)
+          clients[1].send("GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+          clients[2].send("GET /he")
+        }
+      }
+      try await run()
+      let before = try descriptors()
+      for _ in 0..<20 { try await run() }
+      #expect(try descriptors() == before)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count < 20)
+    }
+  }
+
+  @Test func withoutDescriptorsItWaitsUntilThereAreSome() async {
+    await #expect(processExitsWith: .success) {
+      let source = FakeSource()
+      try await withServer(source: source) { _, address throws in
+        let old = try Client(address.port)
+        #expect(try old.ask("GET /healthz").status == 200)
+        var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+        unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        var fillers: [Int32] = []
+        while case let filler = dup(STDERR_FILENO), filler >= 0 { fillers.append(filler) }
+        #expect(errno == EMFILE)
+        // The client gets the last one, and the server none.
+        close(fillers.removeLast())
+        let new = try Client(address.port)
+        new.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for _ in 0..<100 { #expect(try old.ask("GET /metrics").status == 200) }
+        for filler in fillers { close(filler) }
+        #expect(try new.receiveAnswer()?.status == 200)
+      }
+    }
+  }
+
+  @Test func itStaysSmall() async {
+    await #expect(processExitsWith: .success) {
+      allowManyDescriptors()
+      try await withServer { _, address throws in
+        #expect(try ask(address.port, "GET /metrics").status == 200)
+        let before = try residentPeak()
+        let header = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + String(repeating: "x", count: 8000)
+        let ahead = String(repeating: "GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 1000)
+        for _ in 0..<3 {
+          let clients = try (0..<1000).map { _ in try Client(address.port) }
+          for client in clients { client.send(header) }
+          #expect(try ask(address.port, "GET /healthz").status == 200)
+          for client in clients.suffix(50) { client.send("\r\n\r\n\(ahead)") }
+          #expect(try ask(address.port, "GET /healthz").status == 200)
+        }
+        #expect(try residentPeak() - before < 24 << 10)
+      }
+    }
+  }
+}
+
+/// As many as the system lets this process have.
+func allowManyDescriptors() {
+  var limit = rlimit()
+  unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  limit.rlim_cur = limit.rlim_max
+  unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}
+
+/// What this process has open, by kind.
+private func descriptors() throws -> [String] {
+  let folder = "/proc/self/fd"
+  return try FileManager.default.contentsOfDirectory(atPath: folder)
+    .compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
+    .map { String($0.prefix { $0 != "[" }) }
+    .sorted()
+}
+
+/// The most memory this process has had, in KiB.
+private func residentPeak() throws -> Int {
+  let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+  let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+  return try #require(Int(line.split { " \t".contains($0) }[1]))
+}
