@@ -107,6 +107,7 @@ final class Connection: ChannelInboundHandler {
         if bodyBytes > core.options.bodyLimit { refuseBody() }
       case .part(.end):
         guard let request else { continue }
+        deadline?.cancel()
         begin(request)
       case .malformed(let refusal):
         isLast = true

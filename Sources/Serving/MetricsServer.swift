@@ -51,7 +51,9 @@ public final class MetricsServer: Sendable {
   }
 
   private func checkedGatekeeper() throws(ServerFailure) -> Gatekeeper {
-    let isLoopback = HostName.isLoopback(address: options.host)
+    // As the system writes it: an IPv6 address can be spelled in many ways.
+    let host = (try? SocketAddress(ipAddress: options.host, port: 0))?.ipAddress
+    let isLoopback = host.map { HostName.isLoopback(address: $0) } ?? false
     guard let secret = options.token else {
       guard isLoopback else {
         throw ServerFailure(

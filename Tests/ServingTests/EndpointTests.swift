@@ -207,7 +207,7 @@ import Testing
   }
 
   @Test func itListensOnIPv6() async throws {
-    try await withServer(host: "::1") { _, address throws in
+    try await withServer(host: "0:0:0:0:0:0:0:1") { _, address throws in
       #expect(address.url == "http://[::1]:\(address.port)/")
       let client = try Client(address.port, isIPv6: true)
       #expect(try client.ask("GET /healthz", host: "[::1]:\(address.port)").status == 200)

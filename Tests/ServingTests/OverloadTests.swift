@@ -37,6 +37,21 @@ import Testing
     }
   }
 
+  @Test func anAnswerMayTakeLongerThanARequest() async throws {
+    let source = FakeSource()
+    source.change { $0.holdsDumps = true }
+    try await withServer(source: source, { $0.requestDeadline = 2_000 }) { _, address throws in
+      let dump = try Client(address.port)
+      dump.send("POST /dump?pid=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      wait { source.script.withLock { $0.heldDumps.count == 1 } }
+      // It begins later, so the first one's time is over too when its own is.
+      let silent = try Client(address.port)
+      #expect(try silent.receiveAll() == [])
+      source.releaseDumps()
+      #expect(try dump.receiveAnswer()?.text == "a dump\n")
+    }
+  }
+
   @Test func aThousandConnectionsAtOnceLeaveRoomForTheNewest() async throws {
     allowManyDescriptors()
     let source = FakeSource()
