@@ -3,6 +3,7 @@
 
 internal import Timeline
 internal import Texts
+internal import Timeline
 
 /// Labels and their values, as they stand between the braces.
 struct MetricLabels {

@@ -74,7 +74,8 @@ import TraceEvents
 
   /// What fibrils do at the moment, and a dump of them.
   @Test func aProgramThatWaits() throws {
-    let subject = try Subject(try OwnProgram(workload).path, ["--fibrils", "40", "--blocks", "0", "--park", "60"])
+    let program = try OwnProgram(workload)
+    let subject = try Subject(program.path, ["--fibrils", "40", "--blocks", "0", "--park", "60"])
     _ = try subject.wait { $0.fibrils.count { $0.state == .blocked } > 40 }
     let exporter = try Exporter(["-p", "\(subject.id)"])
     let pid = "pid=\"\(subject.id)\""

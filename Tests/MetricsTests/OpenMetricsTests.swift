@@ -3,6 +3,7 @@ import Foundation
 import GoldenFiles
 import Timeline
 import Testing
+import Timeline
 import TraceEvents
 
 @testable import Metrics
