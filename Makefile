@@ -9,7 +9,7 @@ VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/Fibri
 # The shared library of the C interface, by the name under which programs ask for it.
 C_LIBRARY := libfibrilrt.so.$(shell sed -n 's/^\#define FIBRIL_API_VERSION //p' Sources/FibrilC/include/fibril.h)
 
-.PHONY: all c-library demo man bench test soak lint check-aarch64 install install-c install-probes packages test-packages clean
+.PHONY: all c-library demo dashboard man bench test soak lint check-aarch64 install install-c install-probes packages test-packages clean
 
 all: packages c-library
 	$(SWIFT) build -c release
@@ -23,6 +23,10 @@ c-library:
 # Traces a real program by its process id and says what was seen.
 demo: packages
 	scripts/demo
+
+# Two programs made of fibrils, and a page that shows what they do, until Ctrl-C. LISTEN=127.0.0.1:0 takes a free port.
+dashboard: packages
+	scripts/dashboard
 
 # Everything that must hold. Live tests need root and BPF, and fail without. A test that hangs is ended.
 test: test-packages lint check-aarch64

@@ -24,6 +24,8 @@ ATTACH_SECONDS = 20
 SWITCHES = 1_000_000
 # So many take a minute where nobody disturbs, each with three events of about so long.
 HANDOVERS, HANDOVER_NS, EVENT_NS = 90_000_000, 650, 15
+# So many take ten seconds, with a million events in each.
+COUNTED, COUNTED_NS = 3_333_333, 3000
 
 
 def measure(results, available):
@@ -33,6 +35,7 @@ def measure(results, available):
   stacks(results)
   untraced_sites(results, available)
   slowdown(results)
+  sums(results)
   scale(results)
 
 
@@ -108,6 +111,35 @@ def slowdown(results):
     return results.add_broken(name, str(error))
   untraced, traced = (statistics.median(values) for values in zip(*pairs))
   results.add(name, "%", (traced / untraced - 1) * 100, at_most(5, "%"))
+
+
+def sums(results):
+  """What the reader of `fibril stat` and `fibril serve` takes for a million events a second, and what they cost the
+  program beside those that are only recorded."""
+  name = "1M events/s summed up"
+  note(name)
+  seen = []
+
+  def counted():
+    seen.append({})
+    return cost("handover", COUNTED, tracers.counting(seen[-1]), work=work, events=3)
+
+  try:
+    step = (cost("handover", 100_000, work=1000) - cost("handover", 100_000)) / 1000
+    work = round((COUNTED_NS - 3 * EVENT_NS - cost("handover", 100_000)) / step)
+    untraced, recorded, summed = alternate([
+      lambda: cost("handover", COUNTED, work=work),
+      lambda: cost("handover", COUNTED, tracers.ours(), work=work, events=3),
+      counted,
+    ], rounds=3)
+  except Broken as error:
+    return results.add_broken(name, str(error))
+  # A nanosecond an event is a tenth of a percent of a processor.
+  best = min(one["event_ns"] for one in seen)
+  results.add(f"{name}: the reader's processor time", "%", best / 10, at_most(5, "%"))
+  results.add(f"{name}: the reader's memory", "MB", min(one["resident"] for one in seen) / 1e6, FIGURE)
+  results.add(f"{name}: an event in the program", "ns", (summed - untraced) / 3, FIGURE, "batch mode",
+              (recorded - untraced) / 3)
 
 
 def scale(results):
