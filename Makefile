@@ -36,6 +36,8 @@ test: test-packages lint check-aarch64
 	scripts/test-dependent-package
 	scripts/test-c-interface
 	scripts/test-probes-header
+	scripts/test-live-page
+	scripts/test-dashboards
 	scripts/test-sanitizers
 
 # Ten thousand rounds of attaching to programs under load and detaching again, none of which may leave a trace in
