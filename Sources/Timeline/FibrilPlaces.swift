@@ -20,6 +20,7 @@ struct FibrilPlaces {
   private static let multiplier = UInt64.random(in: .min ... .max) | 1
   private let multiplier = Self.multiplier
 
+  @inline(__always)
   subscript(fibril: UInt64) -> Int? {
     if slots.isEmpty { return nil }
     let slot = slots[find(fibril)]
@@ -56,9 +57,11 @@ struct FibrilPlaces {
     for slot in slots where slot.place >= 0 { body(slot.fibril, slot.place) }
   }
 
+  @inline(__always)
   private func home(_ fibril: UInt64) -> Int { Int(truncatingIfNeeded: (fibril &* multiplier) &>> shift) }
 
   /// The fibril's slot, or the empty one in which it would be.
+  @inline(__always)
   private func find(_ fibril: UInt64) -> Int {
     let mask = slots.count - 1
     var slot = home(fibril)

@@ -6,6 +6,7 @@ struct FibrilStore {
   private var free: [Int] = []
 
   /// The fibril's place, good until a fibril is inserted or removed.
+  @inline(__always)
   func place(of fibril: UInt64) -> Int? {
     places[fibril]
   }
@@ -16,6 +17,7 @@ struct FibrilStore {
   }
 
   /// One that is not among them has a label all the same.
+  @inline(__always)
   func label(of fibril: UInt64) -> FibrilLabel {
     guard let place = place(of: fibril) else { return FibrilLabel(fibril: fibril, kind: .unknown) }
     return tracks[place].label(fibril)

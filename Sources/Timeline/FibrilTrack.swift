@@ -67,11 +67,13 @@ struct FibrilTrack {
     self.losses = losses
   }
 
+  @inline(__always)
   func label(_ fibril: UInt64) -> FibrilLabel {
     FibrilLabel(fibril: fibril, kind: kind, name: name)
   }
 
   /// Closes the open slice at `time`, or where it begins if that is later, and opens one of another state there.
+  @inline(__always)
   mutating func enter(
     _ next: SliceState, at time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, isCut: Bool = false,
     _ sink: inout some TimelineSink
@@ -92,6 +94,7 @@ struct FibrilTrack {
   }
 
   /// Tells the open slice, and the flow that led to it. Afterwards `begin` is where it ended.
+  @inline(__always)
   mutating func close(
     at time: UInt64, _ fibril: UInt64, _ frame: TaskFrame, isOpenEnded: Bool, isCut: Bool = false,
     _ sink: inout some TimelineSink

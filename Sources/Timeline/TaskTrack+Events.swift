@@ -30,6 +30,7 @@ extension TaskTrack {
     }
   }
 
+  @inline(__always)
   private mutating func enter(
     _ state: SliceState, _ index: Int, _ fibril: UInt64, _ sink: inout some TimelineSink
   ) {
@@ -38,6 +39,7 @@ extension TaskTrack {
 
   /// The event shows that the fibril is running. If it was woken before its task had switched away from it, no switch
   /// said so.
+  @inline(__always)
   private mutating func ran(_ index: Int, _ fibril: UInt64, _ number: UInt64) {
     if fibrils[index].state == .runnable, running(at: number) == fibril,
       !fibrils[index].flags.contains(.fresh)
@@ -74,6 +76,7 @@ extension TaskTrack {
     }
   }
 
+  @inline(__always)
   private mutating func run(
     _ fibril: UInt64, _ number: UInt64, _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
   ) {
@@ -81,6 +84,7 @@ extension TaskTrack {
     if fibrils[index].state != .running { enter(.running, index, fibril, &sink) }
   }
 
+  @inline(__always)
   private mutating func leave(
     _ fibril: UInt64, _ state: FibrilState, _ number: UInt64, _ statistics: inout TimelineStatistics,
     _ sink: inout some TimelineSink

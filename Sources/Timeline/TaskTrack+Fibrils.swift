@@ -9,6 +9,7 @@ extension TaskTrack {
   /// The event shows that the fibril was in `before` until now, and puts it into `after`, which cannot happen to a
   /// fibril that is in that state: if a snapshot showed it there, it showed this very change. Where a snapshot could not
   /// tell its state, this first event does.
+  @inline(__always)
   mutating func track(
     _ fibril: UInt64, _ number: UInt64, was before: SliceState, becomes after: SliceState?,
     _ statistics: inout TimelineStatistics, _ sink: inout some TimelineSink
@@ -67,9 +68,14 @@ extension TaskTrack {
 
   /// Lets a fibril feel the losses since its last event. They are not spread to all fibrils when they happen: a million
   /// may be waiting.
+  @inline(__always)
   mutating func settle(_ index: Int, _ fibril: UInt64, _ sink: inout some TimelineSink) {
     let first = Int(fibrils[index].losses &- forgottenLosses)
-    guard first < losses.count else { return }
+    if first < losses.count { settle(index, fibril, from: first, &sink) }
+  }
+
+  @inline(never)
+  private mutating func settle(_ index: Int, _ fibril: UInt64, from first: Int, _ sink: inout some TimelineSink) {
     fibrils[index].losses = lossCount
     for loss in losses[first...] {
       // The table was read after the task's next number was: it knows better than the records before that.

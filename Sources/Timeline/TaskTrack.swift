@@ -54,6 +54,7 @@ struct TaskTrack {
   }
 
   /// The fibril that runs when the event of this number happens; 0 when asleep; nil when not known.
+  @inline(__always)
   func running(at number: UInt64) -> UInt64? {
     // The snapshot is of a later moment, perhaps.
     if isFresh, number < replayFrom { return nil }
@@ -71,11 +72,13 @@ struct TaskTrack {
 
   // MARK: The task's own slices
 
+  @inline(__always)
   mutating func become(_ next: TaskActivity, at time: UInt64, _ sink: inout some TimelineSink) {
     closeSlice(at: time, isOpenEnded: false, &sink)
     activity = next
   }
 
+  @inline(__always)
   private mutating func closeSlice(at time: UInt64, isOpenEnded: Bool, _ sink: inout some TimelineSink) {
     let end = max(time, begin)
     if end > start {
@@ -87,6 +90,7 @@ struct TaskTrack {
   }
 
   /// The task changes from one fibril to another; fibril 0 is sleep.
+  @inline(__always)
   mutating func turn(
     from previous: FibrilLabel, to next: FibrilLabel, at time: UInt64, _ sink: inout some TimelineSink
   ) {
@@ -150,6 +154,7 @@ struct TaskTrack {
   }
 
   /// Something came after the loss: it has an end.
+  @inline(__always)
   mutating func endLoss(at time: UInt64, _ sink: inout some TimelineSink) {
     guard var range = openLoss else { return }
     openLoss = nil

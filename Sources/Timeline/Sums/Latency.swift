@@ -1,11 +1,9 @@
 // How long something took, many times over.
 internal import Histogram
 
-/// Durations, summed up as they come: a histogram of two significant digits, in which a value is at most 1 % off,
-/// and besides exact counts by powers of two, which Prometheus can add up.
+/// Durations, summed up as they come: a histogram of two significant digits, in which a value is at most 1 % off.
 public struct Latency: Sendable {
   private var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .two)
-  private var buckets: [UInt64] = []
   public private(set) var sum: UInt128 = 0
 
   /// None.
@@ -21,18 +19,11 @@ public struct Latency: Sendable {
     let value = min(nanoseconds, Self.longest)
     histogram.record(value)
     sum &+= UInt128(value)
-    let bucket = UInt64.bitWidth - value.leadingZeroBitCount
-    if bucket >= buckets.count { buckets += Array(repeating: 0, count: bucket + 1 - buckets.count) }
-    buckets[bucket] &+= 1
   }
 
   public mutating func add(_ other: Latency) {
     histogram.add(other.histogram)
     sum &+= other.sum
-    if other.buckets.count > buckets.count {
-      buckets += Array(repeating: 0, count: other.buckets.count - buckets.count)
-    }
-    for bucket in other.buckets.indices { buckets[bucket] &+= other.buckets[bucket] }
   }
 
   public var figures: LatencyFigures {
@@ -40,12 +31,26 @@ public struct Latency: Sendable {
     guard !isEmpty else { return figures }
     figures.count = histogram.totalCount
     figures.sum = sum
-    figures.p50 = histogram.valueAtPercentile(50)
-    figures.p90 = histogram.valueAtPercentile(90)
-    figures.p99 = histogram.valueAtPercentile(99)
-    figures.p999 = histogram.valueAtPercentile(99.9)
     figures.max = histogram.maxRecorded
-    figures.buckets = buckets
+    // The percentiles are of so many values and above.
+    let ranks = [0.5, 0.9, 0.99, 0.999].map { UInt64(($0 * Double(figures.count)).rounded(.up)) }
+    var percentiles: [UInt64] = []
+    var seen: UInt64 = 0
+    for cell in histogram.recordedValues() {
+      // The cells' ends lie at powers of two, among others.
+      let bucket = UInt64.bitWidth - cell.value.leadingZeroBitCount
+      if bucket >= figures.buckets.count {
+        figures.buckets += Array(repeating: 0, count: bucket + 1 - figures.buckets.count)
+      }
+      figures.buckets[bucket] &+= cell.count
+      seen &+= cell.count
+      while percentiles.count < ranks.count, seen >= ranks[percentiles.count] {
+        percentiles.append(min(cell.value, figures.max))
+      }
+    }
+    (figures.p50, figures.p90, figures.p99, figures.p999) = (
+      percentiles[0], percentiles[1], percentiles[2], percentiles[3]
+    )
     return figures
   }
 }

@@ -44,6 +44,7 @@ public struct Sums: TimelineSink {
 
   // MARK: TimelineSink
 
+  @inline(__always)
   public mutating func consume(_ slice: StateSlice) {
     if slice.isOpenEnded || slice.isCut { return }
     let duration = slice.end &- min(slice.end, slice.since)
@@ -59,6 +60,7 @@ public struct Sums: TimelineSink {
     }
   }
 
+  @inline(__always)
   public mutating func consume(_ slice: TaskSlice) {
     let duration = slice.end &- slice.begin
     if latest.task != slice.task { turn(to: slice.task) }
