@@ -77,6 +77,7 @@ class OddFigures(PageTest):
         self.wait_for_text("rate-rows", "2,500")
         self.assertEqual(self.tile("Switches"), "500")
         self.assertEqual([row[2:] for row in self.cells("rate-rows") if row[0] == "Wakes"], [["500", "2,500"]])
+        self.assertEqual(self.tile("Longest wait"), "1.50 s")
         # What lies in the window of ten seconds, and in all.
         self.assertIn("count1,5002,500", self.text("wait"))
         self.assert_quiet_console()

@@ -10,6 +10,12 @@ function roundUp(value) {
   return [1, 2, 5, 10].find((step) => step * power >= value) * power;
 }
 
+/** How many minutes a chart shows: those that there are, at first. */
+function minutesOf(points) {
+  const length = points.length > 0 ? points.at(-1).time - points[0].time : 0;
+  return [1, 2].find((minutes) => length <= minutes * 60_000) ?? span / 60_000;
+}
+
 /** Pieces of the points without gaps between them. */
 function pieces(points) {
   const found = [];
@@ -47,10 +53,11 @@ export function drawStates(svg, points, shown, moment, last) {
   const most = points.reduce((most, { live }) => Math.max(most, list.reduce((sum, { index }) => sum + live[index], 0)), 0);
   const ceiling = roundUp(Math.max(most, 4));
   const end = points.at(-1)?.time ?? 0;
-  const x = (time) => width - right - ((end - time) / span) * (width - left - right);
+  const minutes = minutesOf(points);
+  const x = (time) => width - right - ((end - time) / (minutes * 60_000)) * (width - left - right);
   const y = (value) => height - bottom - (value / ceiling) * (height - top - bottom);
 
-  const inside = points.filter(({ time }) => time >= end - span);
+  const inside = points.filter(({ time }) => time >= end - minutes * 60_000);
   const paths = keepChildren(areas, states.length * 2, () => makeSVG("path"));
   const floors = new Map(inside.map((point) => [point, 0]));
   states.forEach((state, index) => {
@@ -71,20 +78,20 @@ export function drawStates(svg, points, shown, moment, last) {
   });
 
   const steps = [0, 0.5, 1];
-  const minutes = width < 420 ? [5, 3, 1] : [5, 4, 3, 2, 1, 0];
+  const ticks = minutes === 1 ? [60, 30, 0] : minutes === 2 ? [120, 60, 0] : width < 420 ? [300, 180, 60] : [300, 240, 180, 120, 60, 0];
   const lines = keepChildren(grid, 1, () => makeSVG("path"));
   setAttributes(lines[0], { d: steps.map((step) => line(left, y(step * ceiling), width - right, y(step * ceiling))).join("") });
   labels(texts, [
     ...steps.map((step) => ({ x: left - 6, y: y(step * ceiling) + 4, text: brief(step * ceiling).replace(/\.0+(?=\D|$)/, ""), anchor: "end" })),
-    ...minutes.map((back) => ({
-      x: x(end - back * 60_000), y: height - 5, text: back === 0 ? last : `−${back} min`,
-      anchor: back === 0 ? "end" : back === 5 ? "start" : "middle",
+    ...ticks.map((back) => ({
+      x: x(end - back * 1000), y: height - 5, text: back === 0 ? last : back < 60 ? `−${back} s` : `−${back / 60} min`,
+      anchor: back === 0 ? "end" : back === ticks[0] ? "start" : "middle",
     })),
   ]);
   const at = points[moment];
   const marks = keepChildren(cursor, at ? 1 : 0, () => makeSVG("path"));
   if (at) setAttributes(marks[0], { d: line(x(at.time), top, x(at.time), height - bottom) });
-  return { left, right, width };
+  return { left, right, width, milliseconds: minutes * 60_000 };
 }
 
 /** A line of numbers over the last five minutes. */
@@ -92,9 +99,10 @@ export function drawSpark(svg, points, read) {
   const { clientWidth: width, clientHeight: height } = svg;
   if (width === 0) return;
   const end = points.at(-1)?.time ?? 0;
-  const inside = points.filter((point) => point.time >= end - span && Number.isFinite(read(point)));
+  const length = minutesOf(points) * 60_000;
+  const inside = points.filter((point) => point.time >= end - length && Number.isFinite(read(point)));
   const most = inside.reduce((most, point) => Math.max(most, read(point)), 0);
-  const x = (time) => width - 1 - ((end - time) / span) * (width - 2);
+  const x = (time) => width - 1 - ((end - time) / length) * (width - 2);
   const y = (value) => height - 2 - (most > 0 ? value / most : 0) * (height - 5);
   const d = pieces(inside).map((piece) =>
     `M${piece.map((point) => `${x(point.time).toFixed(1)},${y(read(point)).toFixed(1)}`).join("L")}`).join("");
@@ -196,7 +204,8 @@ export class Histogram {
     labels(texts, [
       ...ticks.map((tick) => ({ ...tick, y: height - 4, anchor: "middle" })),
       ...marks.map((mark) => {
-        const anchor = mark.text.startsWith("p50") === mark.x > 100 || mark.x > width - 100 ? "end" : "start";
+        // Away from each other, unless the border is near.
+        const anchor = mark.x > (mark.text.startsWith("p50") ? 100 : width - 100) ? "end" : "start";
         return { ...mark, x: mark.x + (anchor === "end" ? -5 : 5), anchor, kind: "strong" };
       }),
       ...(latest.count === 0 ? [{ x: width / 2, y: 20, text: `none in ${hasEnded ? "" : "the "}${span}`, anchor: "middle" }] : []),

@@ -158,8 +158,10 @@ export class Trail {
     return tasks.reduce((most, task) => Math.max(most, number(task.load)), 0);
   }
 
-  get oldestBlocked() {
-    return entries(this.process.blocked_now).reduce((most, [, now]) => Math.max(most, number(now?.oldest_ns)), 0);
+  /** The first of `slowest`, or null. */
+  get longestWait() {
+    const slowest = this.process.ended ? null : this.process.slowest;
+    return (Array.isArray(slowest) ? slowest[0] : null) ?? null;
   }
 }
 

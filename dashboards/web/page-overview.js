@@ -12,7 +12,7 @@ const orders = {
   wait: (row) => row.wait,
   switches: (row) => row.switches,
   alive: (row) => row.alive,
-  blocked: (row) => row.oldest,
+  longest: (row) => row.longest,
   lost: (row) => row.lost,
 };
 
@@ -26,7 +26,7 @@ function rowOf(key, trail) {
     busiest: process.ended ? 0 : trail.busiest,
     switches: trail.countRate("switches"),
     wait: trail.latency((process) => [process.run_queue_wait]).latest.quantile(0.99),
-    oldest: process.ended ? 0 : trail.oldestBlocked,
+    longest: number(trail.longestWait?.age_ns),
     lost: number(process.counts?.lost),
   };
 }
@@ -47,7 +47,7 @@ export function drawOverview(history, isStale) {
     ["Switches", brief(rate("switches")), "a second"],
     ["Completions", brief(rate("completions")), "a second"],
     ["Errors", brief(sum(live, ({ trail }) => trail.errorRate())), "a second"],
-    ["Longest blocked", duration(live.reduce((most, { oldest }) => Math.max(most, oldest), 0)), "of any fibril"],
+    ["Longest wait", duration(live.reduce((most, { longest }) => Math.max(most, longest), 0)), "of any fibril"],
   ]);
 
   const wanted = $("filter").value.trim().toLowerCase();
@@ -69,7 +69,7 @@ export function drawOverview(history, isStale) {
       { text: percent(row.busiest), bar: row.busiest, class: row.busiest >= 0.9 ? "high" : "" },
       { text: brief(row.switches), number: true },
       { text: Number.isFinite(row.wait) ? `~${duration(row.wait)}` : "–", number: true },
-      { text: row.oldest > 0 ? duration(row.oldest) : "–", number: true },
+      { text: row.longest > 0 ? duration(row.longest) : "–", number: true },
       { text: count(row.lost), number: true, class: row.lost > 0 ? "bad" : "" },
     ];
   }), wanted === "" ? "No process" : "No process has such a name or PID");

@@ -2,7 +2,7 @@
 
 import { $, fillRows, fillSelect, foreign, make, setAttributes, setText } from "./page-elements.js";
 import { brief, clock, count, duration, ending, percent } from "./page-format.js";
-import { entries, moving, number, span, states } from "./page-figures.js";
+import { entries, moving, number, states } from "./page-figures.js";
 import { drawSpark, drawStates, Histogram } from "./page-charts.js";
 import { fillTiles } from "./page-tiles.js";
 
@@ -19,6 +19,12 @@ const reasons = {
 };
 const reasonName = (reason) => (Object.hasOwn(reasons, reason) ? reasons[reason] : foreign(reason));
 const own = (object, name) => (object && Object.hasOwn(object, name) ? object[name] : undefined);
+
+/** What a fibril of `slowest` waits for, in a word. */
+function waitsFor(wait) {
+  if (wait.state === "runnable") return "its turn";
+  return (wait.reason === "call" || !wait.reason ? "" : reasonName(wait.reason)) || foreign(wait.call) || "–";
+}
 
 export class ProcessView {
   #shown = new Set(states);
@@ -95,12 +101,12 @@ export class ProcessView {
     const p99 = wait.latest.quantile(0.99);
     const errors = trail.errorRate();
     const lost = number(process.counts?.lost);
-    const oldest = process.ended ? 0 : trail.oldestBlocked;
+    const longest = trail.longestWait;
     fillTiles($("one-tiles"), [
       ["Fibrils", count(trail.alive), `${count(number(process.live?.runnable))} runnable`],
       ["Busiest task", percent(process.ended ? 0 : trail.busiest), "of its time", trail.busiest >= 0.9 && !process.ended ? "high" : ""],
       ["Run-queue wait", Number.isFinite(p99) ? `~${duration(p99)}` : "–", `p99 of ${wait.seconds || 10} s`],
-      ["Longest blocked", oldest > 0 ? duration(oldest) : "–", "now"],
+      ["Longest wait", longest ? duration(number(longest.age_ns)) : "–", longest ? waitsFor(longest) : "now"],
       ["Switches", brief(trail.countRate("switches")), "a second"],
       ["Wakes", brief(trail.countRate("wakes")), "a second"],
       ["Completions", brief(trail.countRate("completions")), "a second"],
@@ -146,9 +152,9 @@ export class ProcessView {
 
   #point(event) {
     if (!this.frame || !this.#trail) return;
-    const { left, right, width } = this.frame;
+    const { left, right, width, milliseconds } = this.frame;
     const share = (event.offsetX - left) / (width - left - right);
-    this.#look(this.#trail.time - (1 - Math.min(1, Math.max(0, share))) * span + 500);
+    this.#look(this.#trail.time - (1 - Math.min(1, Math.max(0, share))) * milliseconds + 500);
   }
 
   #step(event) {
@@ -204,7 +210,7 @@ export class ProcessView {
     fillRows($("slowest-rows"), slowest.map((wait) => [
       { text: foreign(wait.name) || "–", title: foreign(wait.name) },
       { text: duration(number(wait.age_ns)), number: true },
-      { text: [wait.reason && wait.reason !== "call" ? reasonName(wait.reason) : "", foreign(wait.call)].filter(Boolean).join(" ") || "–" },
+      { text: waitsFor(wait) },
       { text: foreign(wait.state) },
       { text: String(number(wait.fibril)), number: true },
       { text: String(number(wait.task)), number: true },
