@@ -10,6 +10,8 @@ struct MeteredProcess {
   /// The latencies of the intervals before the present one, if there are intervals.
   private var earlier: Latencies?
   private var load: TaskLoad
+  /// Of its latest event, CLOCK_MONOTONIC in ns. Some come before all that is older has been told.
+  private var latest: UInt64 = 0
   /// What was said of all tasks together: where a loss takes back what seemed so, the figures stand still.
   private var told = Sums.TaskTime()
   private var names: [String] = []
@@ -49,6 +51,7 @@ struct MeteredProcess {
 
   mutating func consume(_ events: [Event]) {
     hasBegun = true
+    if let last = events.last { latest = max(latest, last.time) }
     timeline.consume(events, into: &sums)
   }
 
@@ -88,7 +91,7 @@ struct MeteredProcess {
     sums.settleTasks()
     var latencies = sums.latencies
     if !ofInterval, let earlier { latencies.add(earlier) }
-    var living = LivingSums(at: time)
+    var living = LivingSums(at: max(time, latest))
     timeline.visitLiving {
       living.add($0)
     } fibrils: {

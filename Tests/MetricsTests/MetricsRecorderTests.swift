@@ -56,6 +56,16 @@ import TraceEvents
     #expect(process.tasks[0].load == 155.0 / 200)
   }
 
+  /// Events come before everything older has been told: a wait is no shorter for that.
+  @Test func agesCountToTheLatestEvent() throws {
+    var story = Story()
+    story.start(1, at: 0)
+    story.block(1, FIBRIL_REASON_MUTEX, at: 500)
+    story.turn(1, 0, FIBRIL_STATE_BLOCKED, at: 520)
+    try story.tell(until: 400)
+    #expect(story.recorder.figures().processes[0].living.reasons[0].oldest == 20)
+  }
+
   @Test func timeOfATaskNeverDecreases() throws {
     var story = try Story.worked()
     try story.tell(until: 1000)
