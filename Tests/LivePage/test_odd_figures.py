@@ -82,6 +82,19 @@ class OddFigures(PageTest):
         self.assertIn("count1,5002,500", self.text("wait"))
         self.assert_quiet_console()
 
+    def test_great_numbers_fit(self):
+        events = (1 << 53) - 1
+        great = process(42, events, live=dict.fromkeys(("runnable", "running", "blocked", "pending", "unknown"), events))
+        great["counts"]["lost"] = 333_670_838
+        self.open_and_send(great, address="#process=42")
+        self.wait("the tile", lambda: self.tile("Lost") == "334M")
+        self.assertEqual(self.run_script(
+            "return [...document.querySelectorAll('#one-tiles dd, .legend b')].filter((tile) =>"
+            " tile.scrollWidth > tile.clientWidth).map((tile) => tile.textContent)"), [])
+        self.look(PHONE, "dark")
+        self.assert_fits("great numbers")
+        self.assert_quiet_console()
+
     def test_counters_that_start_again_are_another_process(self):
         self.open_and_send(process(42, 5000))
         self.server.send(process(42, 6000))

@@ -1,7 +1,7 @@
 // The pictures, in SVG: colours and themes are the style sheet's business. A chart is drawn as wide as it stands.
 
 import { keepChildren, make, makeSVG, setAttributes, setText } from "./page-elements.js";
-import { brief, count, duration, percent } from "./page-format.js";
+import { brief, count, duration, percent, tight } from "./page-format.js";
 import { gap, span, states } from "./page-figures.js";
 
 /** The next of 1, 2, 5, 10, 20, ... that is not below. */
@@ -144,7 +144,7 @@ export class Histogram {
     const whole = (share) => (all.exact && all.count > 0 ? duration(all.quantile(share)) : about(all.quantile(share)));
     const top = Math.max(...latest.buckets.keys());
     [
-      [count(latest.count), count(all.count)],
+      [tight(latest.count, 1e10), tight(all.count, 1e10)],
       [about(latest.quantile(0.5)), whole(0.5)],
       [about(latest.quantile(0.99)), whole(0.99)],
       [latest.count > 0 ? `< ${duration(2 ** top)}` : "–", all.count > 0 ? duration(all.max) : "–"],

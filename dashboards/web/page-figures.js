@@ -139,7 +139,7 @@ export class Trail {
     const all = Latency.of(...read(this.process));
     const from = this.recent[0];
     const latest = all.since(Latency.of(...read(from.process)));
-    return { all, latest, seconds: Math.round((this.time - from.time) / 1000) };
+    return { all, latest, seconds: Math.floor((this.time - from.time) / 1000 + 0.1) };
   }
 
   /** "ended", "silent", "new" (nothing came yet) or "followed". */

@@ -23,6 +23,11 @@ export function brief(value) {
   return Number.isInteger(value) ? String(value) : value >= 99.95 ? value.toFixed(0) : value.toFixed(1);
 }
 
+/** A count where room is short: exact below the limit. */
+export function tight(value, limit = 1e6) {
+  return value < limit ? count(value) : brief(value);
+}
+
 /** A duration in nanoseconds. */
 export function duration(ns) {
   if (!Number.isFinite(ns)) return "–";

@@ -1,7 +1,7 @@
 // One process: tiles, charts and tables.
 
 import { $, fillRows, fillSelect, foreign, make, setAttributes, setText } from "./page-elements.js";
-import { brief, clock, count, duration, ending, percent } from "./page-format.js";
+import { brief, clock, count, duration, ending, percent, tight } from "./page-format.js";
 import { entries, moving, number, states } from "./page-figures.js";
 import { drawSpark, drawStates, Histogram } from "./page-charts.js";
 import { fillTiles } from "./page-tiles.js";
@@ -103,7 +103,7 @@ export class ProcessView {
     const lost = number(process.counts?.lost);
     const longest = trail.longestWait;
     fillTiles($("one-tiles"), [
-      ["Fibrils", count(trail.alive), `${count(number(process.live?.runnable))} runnable`],
+      ["Fibrils", tight(trail.alive), `${tight(number(process.live?.runnable))} runnable`],
       ["Busiest task", percent(process.ended ? 0 : trail.busiest), "of its time", trail.busiest >= 0.9 && !process.ended ? "high" : ""],
       ["Run-queue wait", Number.isFinite(p99) ? `~${duration(p99)}` : "–", `p99 of ${wait.seconds || 10} s`],
       ["Longest wait", longest ? duration(number(longest.age_ns)) : "–", longest ? waitsFor(longest) : "now"],
@@ -111,7 +111,7 @@ export class ProcessView {
       ["Wakes", brief(trail.countRate("wakes")), "a second"],
       ["Completions", brief(trail.countRate("completions")), "a second"],
       ["Errors", brief(errors), "a second", errors > 0 ? "high" : ""],
-      ["Lost", count(lost), "records", lost > 0 ? "bad" : ""],
+      ["Lost", tight(lost), "records", lost > 0 ? "bad" : ""],
     ]);
   }
 
@@ -136,7 +136,7 @@ export class ProcessView {
     const last = this.#trail.process.ended ? "end" : "now";
     this.frame = drawStates($("states"), points, this.#shown, index, last);
     const figures = point ? point.live : states.map(() => NaN);
-    $("states-legend").querySelectorAll("b").forEach((element, state) => setText(element, count(figures[state])));
+    $("states-legend").querySelectorAll("b").forEach((element, state) => setText(element, tight(figures[state])));
     const back = point ? Math.round((point.time - this.#trail.time) / 1000) : 0;
     const when = index < 0 || back === 0 ? last : `${this.#day(point.time)}, ${-back} s before`;
     setText($("states-moment"), when);

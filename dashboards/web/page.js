@@ -1,7 +1,7 @@
 // The live page of `fibril serve`: takes the figures as they come and draws the view that is chosen.
 
 import { $, fillSelect, foreign, setAttributes, setText } from "./page-elements.js";
-import { brief, bytes, clock, count, percent } from "./page-format.js";
+import { brief, bytes, clock, count, percent, tight } from "./page-format.js";
 import { isSendable, setToken } from "./page-access.js";
 import { DumpDialog } from "./page-dump.js";
 import { History, number } from "./page-figures.js";
@@ -76,7 +76,7 @@ function drawStrip() {
   const tracer = history.figures.tracer ?? {};
   const lost = number(tracer.lost);
   setText($("version"), foreign(history.figures.version));
-  setText($("lost"), `${count(lost)} lost of ${brief(number(tracer.events))}`);
+  setText($("lost"), `${tight(lost, 1e9)} lost of ${brief(number(tracer.events))}`);
   setAttributes($("lost"), { class: lost > 0 ? "bad" : null });
   setText($("cpu"), `tracer ${percent(history.cpu)} CPU`);
   setText($("memory"), bytes(number(tracer.resident_bytes)));
