@@ -62,6 +62,9 @@ static int spawn_again(char *const arguments[], char *const environment[], int o
 		error = posix_spawn_file_actions_adddup2(&files, output, 1);
 	if (!error)
 		error = posix_spawn_file_actions_adddup2(&files, errors, 2);
+	/* Not everybody who opens something here thinks of a child: the HTTP server's sockets would go on in it. */
+	if (!error)
+		error = posix_spawn_file_actions_addclosefrom_np(&files, 3);
 	if (!error)
 		error = posix_spawn(child, "/proc/self/exe", &files, &attributes, arguments, environment);
 	posix_spawnattr_destroy(&attributes);
