@@ -80,6 +80,11 @@ public final class MetricsServer: Sendable {
           ServerBootstrap(group: gate.loop)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { listener in
+              // Without a free descriptor there is nothing to do but wait: asking again at once would take a whole core.
+              let pause = AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { _ in .milliseconds(100) }
+              return listener.eventLoop.makeCompletedFuture { try listener.pipeline.syncOperations.addHandler(pause) }
+            }
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))

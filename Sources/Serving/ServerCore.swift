@@ -60,7 +60,8 @@ final class ServerCore {
     _ question: @escaping @Sendable (any FiguresSource) async -> Reply, then take: @escaping (Reply) -> Void
   ) {
     let take = NIOLoopBound(take, eventLoop: gate.loop)
-    Task { [source, gate] in
+    // Somebody waits for it, and it is little work: it does not queue behind what else this process does.
+    Task(priority: .high) { [source, gate] in
       let reply = await question(source)
       gate.run { take.value(reply) }
     }

@@ -22,7 +22,7 @@ final class Client {
   private var rest: [UInt8] = []
 
   init(_ port: UInt16, isIPv6: Bool = false, receiveBuffer: Int32? = nil) throws {
-    descriptor = socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    descriptor = socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw ClientError(call: "socket") }
     // Long enough to be no deadline of a test: what runs into it fails.
     var patience = timeval(tv_sec: 60, tv_usec: 0)
