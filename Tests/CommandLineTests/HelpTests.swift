@@ -4,7 +4,7 @@ import GoldenFiles
 import Testing
 
 @Suite struct HelpTests {
-  @Test(arguments: ["trace", "export", "dump", "list", "doctor"])
+  @Test(arguments: ["trace", "export", "stat", "serve", "dump", "list", "doctor"])
   func helpIsAsRecorded(command: String) throws {
     let run = try Run("fibril", [command, "--help"])
     #expect(run.status == 0 && run.errors == "")

@@ -21,14 +21,18 @@ import TraceEvents
     #expect(unsafe chmod(folder.url.path, 0o777) == 0)
   }
 
-  private func trace(_ capabilities: [String], _ arguments: [String]) throws -> ToolRun {
+  /// The command for another user, by one that leaves it just these.
+  private func launcher(_ capabilities: [String]) -> [String] {
     let set = (["-all"] + capabilities.map { "+" + $0 }).joined(separator: ",")
-    return try ToolRun(
-      "/usr/bin/setpriv",
-      [
-        "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", set, "--ambient-caps", set,
-        "--bounding-set", set, tool, "trace", "--summary", folder.file("summary.json"),
-      ] + arguments)
+    return [
+      "/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", set,
+      "--ambient-caps", set, "--bounding-set", set, "--no-new-privs", tool,
+    ]
+  }
+
+  private func trace(_ capabilities: [String], _ arguments: [String]) throws -> ToolRun {
+    let words = launcher(capabilities) + ["trace", "--summary", folder.file("summary.json")] + arguments
+    return try ToolRun(words[0], Array(words.dropFirst()))
   }
 
   private func summary() throws -> [String: UInt64] {
@@ -48,6 +52,36 @@ import TraceEvents
     let other = try trace(all, ["--mode", mode, "-d", "300ms", "-p", "\(subject.id)"])
     #expect(other.status == 0, "\(other.errors)")
     #expect(try summary()["blocks"]! > 0 && summary()["fibrils"] == 20)
+  }
+
+  /// What the unit for systemd gives an exporter: for processes that are there, those that come, and dumps.
+  @Test func threeCapabilitiesDoForAnExporter() throws {
+    let parked = try Subject(workload, ["--fibrils", "5", "--blocks", "0", "--park", "60"])
+    _ = try parked.wait { $0.fibrils.count { $0.state == .blocked } > 5 }
+    let exporter = try Exporter(
+      ["--comm", "fibril-workload"], launcher: launcher(["bpf", "perfmon", "sys_ptrace"]))
+    let pid = "pid=\"\(parked.id)\""
+    _ = try exporter.wait { $0.sum("fibril_live_fibrils", pid, "state=\"blocked\"") == 6 }
+    let dump = try exporter.ask("dump?pid=\(parked.id)", ["-X", "POST"])
+    #expect(dump.status == 200 && dump.body.contains("parkHere"), "\(dump)")
+    let short = try Subject(workload, ["--fibrils", "20", "--blocks", "3"])
+    let printed = try numbers(Data(short.outputAtEnd().utf8))
+    let other = "pid=\"\(short.id)\""
+    let samples = try exporter.wait {
+      $0.sum("fibril_events_total", other) != nil && $0.sum("fibril_tasks", other) == nil
+    }
+    #expect(samples.sum("fibril_blocks_total", other) == Double(printed["blocks"]!))
+    #expect(samples.sum("fibril_records_lost_total", other) == 0)
+    #expect(exporter.end(SIGTERM) == 0)
+  }
+
+  /// It says so before it listens.
+  @Test(arguments: ["bpf", "perfmon"]) func anExporterWithoutOneIsNone(missing: String) throws {
+    let words = launcher(["bpf", "perfmon", "sys_ptrace"].filter { $0 != missing })
+    let run = try ToolRun(words[0], words.dropFirst() + ["serve", "--listen", "127.0.0.1:0"])
+    #expect(run.status == 77 && run.output == "")
+    #expect(run.errors.hasPrefix("fibril: cannot attach to all processes: "))
+    #expect(run.errors.hasSuffix("; run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE\n"))
   }
 
   @Test(arguments: ["bpf", "perfmon", "sys_ptrace"], ["batch", "precise"])

@@ -58,12 +58,14 @@ final class Exporter {
     return try #require(line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
   }
 
-  /// How many descriptors it has of each kind, links and maps of BPF programs among them, and how many mappings of other
+  /// How many descriptors it has opened of each kind, links and maps of BPF programs among them, and how many mappings of other
   /// processes' buffers.
   func holdings() -> [String: Int] {
     let folder = "/proc/\(id)/fd"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let targets = names.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
+    let targets = names.filter { Int($0)! > 2 }.compactMap {
+      try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
+    }
     var holdings = Dictionary(targets.map { ($0.hasPrefix("socket:") ? "socket" : $0, 1) }, uniquingKeysWith: +)
     let mappings = (try? String(contentsOfFile: "/proc/\(id)/maps", encoding: .utf8)) ?? ""
     holdings["buffers"] = mappings.split(separator: "\n").count { $0.contains("/memfd:") }

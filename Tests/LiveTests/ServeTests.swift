@@ -93,6 +93,20 @@ import TraceEvents
     #expect(try exporter.ask("dump?pid=\(subject.id)", ["-X", "POST"]).status == 404)
   }
 
+  @Test func anAddressThatIsTaken() throws {
+    let exporter = try Exporter(["--comm", "no such name"])
+    let taken = exporter.address.dropFirst("http://".count).dropLast()
+    let port = try #require(taken.split(separator: ":").last)
+    let run = try ToolRun(
+      builtPrograms.appending(path: "fibril").path, ["serve", "--comm", "no such name", "--listen", String(taken)])
+    #expect(run.status == 1 && run.output == "")
+    #expect(
+      run.errors == """
+        fibril: cannot listen on 127.0.0.1, port \(port): Address already in use; name another address with --listen
+
+        """)
+  }
+
   @Test func onlyWhoHasTheToken() throws {
     let folder = try TemporaryFolder()
     let file = folder.file("token")

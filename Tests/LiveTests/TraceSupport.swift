@@ -7,6 +7,8 @@ import TraceEvents
 
 @testable import BPFLoader
 
+private let ownProgram = targetOfProcLink("/proc/self/exe")
+
 extension Subject {
   /// A process that has just been started may have nothing mapped yet. Fails as `wait` does.
   @discardableResult
@@ -14,7 +16,12 @@ extension Subject {
     let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
       try #require(process.isRunning, "the program has ended")
-      if let folder = ProcessFolder(processID: id), let files = try? ProbedFile.all(of: folder) { return files }
+      // Until it executes its program it is a copy of this one, which has probes too.
+      if let folder = ProcessFolder(processID: id), targetOfProcLink(folder.path + "/exe") != ownProgram,
+        let files = try? ProbedFile.all(of: folder)
+      {
+        return files
+      }
     }
     throw Lateness()
   }

@@ -103,8 +103,7 @@ struct Serve: ParsableCommand {
     let server = MetricsServer(
       options: ServerOptions(host: listen.host, port: listen.port, token: token?.bytes),
       source: ServedFigures(requests: requests))
-    let address = try server.start()
-    Diagnostics.say("listening on \(address.url)")
+    Diagnostics.say("listening on \(try start(server).url)")
     var collector = MetricsCollector(session, endsWithProcesses: !pid.isEmpty, answering: requests)
     defer {
       requests.close()
@@ -112,6 +111,14 @@ struct Serve: ParsableCommand {
       session.detach()
     }
     try collector.run(until: interrupts)
+  }
+
+  private func start(_ server: MetricsServer) throws(ListenError) -> ServerAddress {
+    do {
+      return try server.start()
+    } catch {
+      throw ListenError(cause: error)
+    }
   }
 
   private func unit() throws -> String {

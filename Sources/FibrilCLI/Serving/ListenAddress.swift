@@ -1,6 +1,14 @@
 // Where a server listens, as the command line spells it.
 internal import ArgumentParser
 internal import Glibc
+internal import Serving
+
+/// Why nobody can connect.
+struct ListenError: Error, CustomStringConvertible {
+  var cause: ServerFailure
+
+  var description: String { "\(cause); name another address with --listen" }
+}
 
 /// An address such as `127.0.0.1:9464` or `[::1]:9464`. Without a host, and for `localhost`, it is 127.0.0.1: no name
 /// is looked up, so that nobody but the user says who can connect.

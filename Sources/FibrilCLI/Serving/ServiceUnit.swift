@@ -22,7 +22,6 @@ struct ServiceUnit {
       # fibril serve --systemd-unit > /etc/systemd/system/fibril.service
       [Unit]
       Description=Figures of fibrils for Prometheus
-      Documentation=man:fibril(1)
       After=network.target
 
       [Service]
