@@ -128,10 +128,11 @@ import TraceEvents
     let path = URL(filePath: program.path).deletingLastPathComponent().appending(path: name).path
     try FileManager.default.linkItem(atPath: program.path, toPath: path)
     let exporter = try Exporter(["--comm", name])
+    let sockets = exporter.holdings()["socket"]
     // The first one's file is attached to, and stays so.
     let first = try Subject(path, ["--fibrils", "1", "--blocks", "1", "--wait-for-tracer", "60"]).outputAtEnd()
     _ = try exporter.wait { $0["fibril_ended_processes_total"] == 1 }
-    try exporter.tool.wait { exporter.holdings()["socket"] == 1 }
+    try exporter.tool.wait { exporter.holdings()["socket"] == sockets }
     let before = exporter.holdings()
     let runs = try Subject(
       "/bin/sh", ["-c", "seq 1000 | xargs -P 4 -I{} \"$0\" --fibrils 2 --blocks 3 --kind yield", path])
