@@ -9,7 +9,7 @@ struct Stat: ParsableCommand {
     abstract: "Count what the fibrils of processes do, and how long they wait and run.",
     usage: """
       fibril stat -p PID [-p PID ...] [-d DURATION] [-i INTERVAL] [--json]
-      fibril stat [-d DURATION] [-i INTERVAL] [--json] -- COMMAND [ARGUMENT ...]
+      fibril stat [-d DURATION] [-i INTERVAL] [--json] -- COMMAND [ARG ...]
       fibril stat [--json] FILE.fbt
       """,
     discussion: """
