@@ -155,6 +155,8 @@ def main():
 
 
 if __name__ == "__main__":
+    # What was started is ended in any case.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("test-dashboards: ended by SIGTERM"))
     try:
         main()
     except Failure as failure:
