@@ -6,7 +6,7 @@ import Testing
   private let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "docs/fibril.1")
 
-  @Test(arguments: ["", "trace", "export", "dump", "list", "doctor"])
+  @Test(arguments: ["", "trace", "export", "stat", "serve", "dump", "list", "doctor"])
   func everyLineOfHelpStandsInTheManPage(command: String) throws {
     let text = try String(contentsOf: page, encoding: .utf8)
     let help = try Run("fibril", (command.isEmpty ? [] : [command]) + ["--help"]).output
