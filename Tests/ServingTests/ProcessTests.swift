@@ -47,7 +47,7 @@ import Testing
         // It does not try all the time meanwhile.
         let before = clock()
         sleep(1)
-        #expect(clock() - before < CLOCKS_PER_SEC / 2)
+        #expect(clock() - before < CLOCKS_PER_SEC / 10)
         for filler in fillers { close(filler) }
         #expect(try new.receiveAnswer()?.status == 200)
       }
