@@ -81,9 +81,7 @@ public final class MetricsServer: Sendable {
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { listener in
-              // Without a free descriptor there is nothing to do but wait: asking again at once would take a whole core.
-              let pause = AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { _ in .milliseconds(100) }
-              return listener.eventLoop.makeCompletedFuture { try listener.pipeline.syncOperations.addHandler(pause) }
+              listener.eventLoop.makeCompletedFuture { try listener.pipeline.syncOperations.addHandler(AcceptPause()) }
             }
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
