@@ -24,8 +24,6 @@ LOADS = {
     "spawn": ("--kind", "spawn", "--fibrils", "20", *FOREVER),
     # A task without rest, the fibrils of which wait long for their turn.
     "busy": ("--kind", "climb", "--depth", "16", "--fibrils", "5000", *FOREVER),
-    # Three fibrils stuck on mutexes, the others on a wake target.
-    "stuck": ("--kind", "sleep", "--fibrils", "4", "--blocks", "1", "--park", "3600", "--deadlock"),
 }
 
 
@@ -33,6 +31,21 @@ def every_panel_has_data(server):
     for path in boards.FILES:
         expressions, _ = panels_have_data(server, boards.load(path))
         print(f"live: {path.name}: {expressions} expressions have data")
+
+
+# Three fibrils stuck on mutexes, the others on a wake target.
+STUCK = ("--kind", "sleep", "--fibrils", "4", "--blocks", "1", "--park", "3600", "--deadlock")
+
+
+def start_loads(programs, loads):
+    # They leave the processors to whoever else wants them.
+    command = ("nice", "-n", "19", BUILD / COMMAND)
+    return {name: programs.start(name, *command, *options) for name, options in loads.items()}
+
+
+def is_stuck(process):
+    dump = subprocess.run([BUILD / "fibril", "dump", "-p", str(process.pid)], capture_output=True, check=False)
+    return b"deadlock of 3 fibrils" in dump.stdout
 
 
 def every_record_has_data(server):
@@ -127,11 +140,11 @@ def start_tracer(programs, name, *options):
 
 def main():
     with Programs() as programs:
+        # Stuck before it is followed, the others start while the tracer runs.
+        loads = start_loads(programs, {"stuck": STUCK})
+        wait("fibrils to be stuck", 60, lambda: is_stuck(loads["stuck"]))
         tracer, address = start_tracer(programs, "serve")
-        # They leave the processors to whoever else wants them.
-        loads = {
-            name: programs.start(name, "nice", "-n", "19", BUILD / COMMAND, *options) for name, options in LOADS.items()
-        }
+        loads |= start_loads(programs, LOADS)
         folder = programs.folder / "configuration"
         server = Prometheus(programs, "prometheus", copy_configuration(folder))
         targets = folder / "targets/local.yml"
