@@ -119,7 +119,8 @@ class OddFigures(PageTest):
     def test_ends(self):
         self.open_and_send(process(42, 10), process(43, 10, command="client"), address="#process=42")
         for ended, status, text in (
-                ("exited", 0, "^Exited with status 0"), ("exited", 9, "^Killed by signal 9,"),
+                ("exited", 0, "^Exited with status 0"), ("exited", 3 << 8, "^Exited with status 3"),
+                ("exited", 9, "^Killed by signal 9,"),
                 ("exited", 139, "^Killed by signal 11, with a core file"), ("exited", None, "^Exited,"),
                 ("executed", None, "^Replaced itself"), ("trace ended", None, "^Ended: trace ended")):
             self.server.send(process(42, 10))
@@ -164,7 +165,7 @@ class OddFigures(PageTest):
                 self.server.hang_up()
 
     def test_foreign_texts_stay_text(self):
-        evil = "<img src=x onerror=\"document.title='owned'\">\u202e\u0000" + "x" * 1000
+        evil = "<img src=x onerror=\"document.title='owned'\">\u202e\u0000\u001b" + "x" * 1000
         self.open_and_send(
             process(42, 10, command=evil, executable=evil, results={evil: 3}, ended=None,
                     blocked={evil: latency(3)}, calls={evil: latency(3)}, blocked_now={evil: {"count": 1, "oldest_ns": 1}},
@@ -173,7 +174,8 @@ class OddFigures(PageTest):
         self.wait_for_text("one-title", "^<img src=x")
         self.wait_for_text("slowest-rows", "<img src=x")
         self.assertEqual(self.browser.find_elements(By.CSS_SELECTOR, "img"), [])
-        self.assertNotIn("\u202e", self.text("main"))
+        for hidden in "\u202e\u0000\u001b":
+            self.assertNotIn(hidden, self.text("main"))
         self.look(PHONE, "light")
         self.assert_fits("long names")
         self.assert_quiet_console()
