@@ -46,7 +46,8 @@ class Workload(Program):
 
 class Serve(Program):
     def __init__(self, *options, port=0):
-        super().__init__([FIBRIL, "serve", "--listen", f"127.0.0.1:{port}", *options], stderr=subprocess.PIPE, text=True)
+        super().__init__(
+            [FIBRIL, "serve", "--listen", f"127.0.0.1:{port}", *options], stderr=subprocess.PIPE, text=True)
         said = []
         for line in self.process.stderr:
             said.append(line)

@@ -69,7 +69,8 @@ class LivePage(PageTest):
             seen.append(self.browser.switch_to.active_element.get_attribute("id"))
             self.assertLess(len(seen), 10, f"Tab leads to {seen}")
             outline = self.run_script(
-                "const style = getComputedStyle(document.activeElement); return [style.outlineStyle, style.outlineWidth]")
+                "const style = getComputedStyle(document.activeElement);"
+                "return [style.outlineStyle, style.outlineWidth]")
             self.assertEqual(outline, ["solid", "3px"], f"{seen[-1]} does not show that it has the focus")
         self.assertEqual(seen[0], "skip")
         self.browser.switch_to.active_element.send_keys(Keys.ENTER)

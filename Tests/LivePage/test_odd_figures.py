@@ -84,7 +84,8 @@ class OddFigures(PageTest):
 
     def test_great_numbers_fit(self):
         events = (1 << 53) - 1
-        great = process(42, events, live=dict.fromkeys(("runnable", "running", "blocked", "pending", "unknown"), events))
+        great = process(42, events)
+        great["live"] = dict.fromkeys(great["live"], events)
         great["counts"]["lost"] = 333_670_838
         self.open_and_send(great, address="#process=42")
         self.wait("the tile", lambda: self.tile("Lost") == "334M")
@@ -156,8 +157,9 @@ class OddFigures(PageTest):
                 self.wait_for_text("one-title", "^server 42$")
                 deep = process(42, command="deep")
                 for name in ("counts", "results", "live", "blocked_now", "blocked", "calls", "lifetime"):
-                    deep[name] = {"__proto__": value, "constructor": value, "ok": value, "mutex": value, "events": value}
-                deep["tasks"] = deep["slowest"] = [dict.fromkeys(("task", "load", "name", "age_ns", "reason", "call"), value)]
+                    deep[name] = dict.fromkeys(("__proto__", "constructor", "ok", "mutex", "events"), value)
+                for name in ("tasks", "slowest"):
+                    deep[name] = [dict.fromkeys(deep[name][0], value)]
                 deep["run_queue_wait"] = {"count": value, "buckets": [[value, value]]} if value != {} else value
                 self.server.send(deep)
                 self.wait_for_text("one-title", "^deep 42$")
@@ -168,8 +170,10 @@ class OddFigures(PageTest):
         evil = "<img src=x onerror=\"document.title='owned'\">\u202e\u0000\u001b" + "x" * 1000
         self.open_and_send(
             process(42, 10, command=evil, executable=evil, results={evil: 3}, ended=None,
-                    blocked={evil: latency(3)}, calls={evil: latency(3)}, blocked_now={evil: {"count": 1, "oldest_ns": 1}},
-                    slowest=[{"fibril": 1, "task": 1, "name": evil, "state": evil, "reason": evil, "call": evil, "age_ns": 1}]),
+                    blocked={evil: latency(3)}, calls={evil: latency(3)},
+                    blocked_now={evil: {"count": 1, "oldest_ns": 1}},
+                    slowest=[{"fibril": 1, "task": 1, "age_ns": 1,
+                              **dict.fromkeys(("name", "state", "reason", "call"), evil)}]),
             version=evil)
         self.wait_for_text("one-title", "^<img src=x")
         self.wait_for_text("slowest-rows", "<img src=x")

@@ -43,14 +43,18 @@ const groups = (svg, ...names) => {
 
 const line = (x1, y1, x2, y2) => `M${x1.toFixed(1)},${y1.toFixed(1)}L${x2.toFixed(1)},${y2.toFixed(1)}`;
 
-/** Fibrils by state, stacked, over five minutes. `shown`: a set of states; `moment`: an index of points; `last`: a word. */
+/**
+ * Fibrils by state, stacked, over five minutes. `shown` is a set of states, `moment` an index of points, `last` the word
+ * for the last moment. Returns where time stands in the picture.
+ */
 export function drawStates(svg, points, shown, moment, last) {
   const { clientWidth: width, clientHeight: height } = svg;
   if (width === 0) return;
   const left = 44, right = 8, top = 10, bottom = 22;
   const [areas, grid, texts, cursor] = groups(svg, "areas", "grid", "texts", "cursor");
   const list = states.map((state, index) => ({ state, index })).filter(({ state }) => shown.has(state));
-  const most = points.reduce((most, { live }) => Math.max(most, list.reduce((sum, { index }) => sum + live[index], 0)), 0);
+  const sum = ({ live }) => list.reduce((sum, { index }) => sum + live[index], 0);
+  const most = points.reduce((most, point) => Math.max(most, sum(point)), 0);
   const ceiling = roundUp(Math.max(most, 4));
   const end = points.at(-1)?.time ?? 0;
   const minutes = minutesOf(points);
@@ -78,13 +82,18 @@ export function drawStates(svg, points, shown, moment, last) {
   });
 
   const steps = [0, 0.5, 1];
-  const ticks = minutes === 1 ? [60, 30, 0] : minutes === 2 ? [120, 60, 0] : width < 420 ? [300, 180, 60] : [300, 240, 180, 120, 60, 0];
+  const wholeMinutes = width < 420 ? [300, 180, 60] : [300, 240, 180, 120, 60, 0];
+  const ticks = { 1: [60, 30, 0], 2: [120, 60, 0] }[minutes] ?? wholeMinutes;
   const lines = keepChildren(grid, 1, () => makeSVG("path"));
-  setAttributes(lines[0], { d: steps.map((step) => line(left, y(step * ceiling), width - right, y(step * ceiling))).join("") });
+  const level = (step) => y(step * ceiling);
+  setAttributes(lines[0], { d: steps.map((step) => line(left, level(step), width - right, level(step))).join("") });
   labels(texts, [
-    ...steps.map((step) => ({ x: left - 6, y: y(step * ceiling) + 4, text: brief(step * ceiling).replace(/\.0+(?=\D|$)/, ""), anchor: "end" })),
+    ...steps.map((step) => ({
+      x: left - 6, y: level(step) + 4, text: brief(step * ceiling).replace(/\.0+(?=\D|$)/, ""), anchor: "end",
+    })),
     ...ticks.map((back) => ({
-      x: x(end - back * 1000), y: height - 5, text: back === 0 ? last : back < 60 ? `−${back} s` : `−${back / 60} min`,
+      x: x(end - back * 1000), y: height - 5,
+      text: back === 0 ? last : back < 60 ? `−${back} s` : `−${back / 60} min`,
       anchor: back === 0 ? "end" : back === ticks[0] ? "start" : "middle",
     })),
   ]);
@@ -123,7 +132,8 @@ export class Histogram {
     this.svg = makeSVG("svg", { class: "chart histogram", role: "img" });
     this.seconds = make("th", { scope: "col", class: "number" });
     const heads = ["count", "p50", "p99", "max"].map((text) => make("th", { scope: "row" }, text));
-    this.rows = heads.map((head) => make("tr", {}, head, make("td", { class: "number" }), make("td", { class: "number" })));
+    const cell = () => make("td", { class: "number" });
+    this.rows = heads.map((head) => make("tr", {}, head, cell(), cell()));
     const corner = make("td");
     const whole = make("th", { scope: "col", class: "number" }, make("span", { class: "key all" }), "all the time");
     parent.append(this.svg, make("table", { class: "summary" },
@@ -183,15 +193,16 @@ export class Histogram {
         x: (x(power - 1) + 1).toFixed(1), width: Math.max(1, step - 2).toFixed(1), rx: 1.5,
         y: y(value).toFixed(1), height: Math.max(0, y(0) - y(value)).toFixed(1),
       });
-      setText(rect.firstElementChild, `${duration(2 ** (power - 1))} to ${duration(2 ** power)}: ${percent(value)} of the ` +
-        `${span} (${count(latest.buckets.get(power) ?? 0)}), ${percent(share(all, power))} of all (${count(all.buckets.get(power) ?? 0)})`);
+      const [some, whole] = [latest, all].map((histogram) => count(histogram.buckets.get(power) ?? 0));
+      setText(rect.firstElementChild, `${duration(2 ** (power - 1))} to ${duration(2 ** power)}: ${percent(value)} of ` +
+        `${hasEnded ? "" : "the "}${span} (${some}), ${percent(share(all, power))} of all (${whole})`);
       const level = y(share(all, power)).toFixed(1);
       d += `V${level}H${x(power).toFixed(1)}`;
     }
     setAttributes(keepChildren(outline, 1, () => makeSVG("path"))[0], { d: `${d}V${y(0).toFixed(1)}` });
 
     const isWide = step * Math.log2(10) > 50;
-    const ticks = ["1 ns", "10 ns", "100 ns", "1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s"]
+    const ticks = ["ns", "µs", "ms", "s"].flatMap((unit) => [1, 10, 100].map((value) => `${value} ${unit}`))
       .map((text, exponent) => ({ x: x(exponent * Math.log2(10)), text, exponent }))
       .filter(({ x, exponent }) => x > left + 16 && x < width - right - 16 && (isWide || exponent % 3 === 0));
     const marks = [["p50", latest.quantile(0.5), 12], ["p99", latest.quantile(0.99), 26]]
@@ -208,7 +219,9 @@ export class Histogram {
         const anchor = mark.x > (mark.text.startsWith("p50") ? 100 : width - 100) ? "end" : "start";
         return { ...mark, x: mark.x + (anchor === "end" ? -5 : 5), anchor, kind: "strong" };
       }),
-      ...(latest.count === 0 ? [{ x: width / 2, y: 20, text: `none in ${hasEnded ? "" : "the "}${span}`, anchor: "middle" }] : []),
+      ...(latest.count > 0 ? [] : [{
+        x: width / 2, y: 20, text: `none in ${hasEnded ? "" : "the "}${span}`, anchor: "middle",
+      }]),
     ]);
   }
 }

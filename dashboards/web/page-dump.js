@@ -1,7 +1,7 @@
 // The dialog with a dump of one process: find, show only what matches, copy, save.
 
 import { $, foreign, setText } from "./page-elements.js";
-import { bytes, count } from "./page-format.js";
+import { bytes, clock, count } from "./page-format.js";
 import { request, TokenWanted } from "./page-access.js";
 
 /** Characters that are drawn; a longer dump can be searched and saved, but is not shown to its end. */
@@ -61,7 +61,7 @@ export class DumpDialog {
       this.#show();
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       const part = this.#whole.length > drawn ? `; the first ${bytes(drawn)} are shown, Save has all` : "";
-      this.#note(`Taken at ${new Date().toLocaleTimeString("en-GB")} in ${seconds} s, ${bytes(this.#whole.length)}${part}`);
+      this.#note(`Taken at ${clock(new Date())} in ${seconds} s, ${bytes(this.#whole.length)}${part}`);
     } catch (error) {
       if (this.#control !== control || control.signal.aborted) return;
       if (error instanceof TokenWanted) {
@@ -95,7 +95,11 @@ export class DumpDialog {
     this.#current = -1;
     if (wanted !== "") {
       const lower = text.toLowerCase();
-      for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, at + wanted.length)) this.#found.push(at);
+      let at = lower.indexOf(wanted);
+      while (at >= 0) {
+        this.#found.push(at);
+        at = lower.indexOf(wanted, at + wanted.length);
+      }
       this.#go(1);
     } else if (this.#whole !== "") {
       this.#note("");
@@ -120,7 +124,8 @@ export class DumpDialog {
     const node = this.#text.firstChild;
     const range = (at) => {
       const range = document.createRange();
-      range.setStart(node, at);
+      // Small letters may take more room than great ones.
+      range.setStart(node, Math.min(at, node.length));
       range.setEnd(node, Math.min(at + length, node.length));
       return range;
     };
@@ -134,7 +139,9 @@ export class DumpDialog {
     if (!current) return;
     const box = current.getBoundingClientRect();
     const frame = this.#text.getBoundingClientRect();
-    if (box.top < frame.top || box.bottom > frame.bottom) this.#text.scrollTop += box.top - frame.top - frame.height / 3;
+    if (box.top < frame.top || box.bottom > frame.bottom) {
+      this.#text.scrollTop += box.top - frame.top - frame.height / 3;
+    }
     if (box.left < frame.left || box.right > frame.right) this.#text.scrollLeft += box.left - frame.left - 40;
   }
 

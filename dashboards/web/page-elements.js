@@ -67,7 +67,7 @@ export function fillRows(body, rows, empty) {
 
 function fillCell(element, cell) {
   setAttributes(element, {
-    class: [cell.number ? "number" : "", cell.bar === undefined ? "" : "bar", cell.class ?? ""].join(" ").trim() || null,
+    class: [cell.number && "number", cell.bar !== undefined && "bar", cell.class].filter(Boolean).join(" ") || null,
     title: cell.title ?? null,
   });
   if (cell.draw) {

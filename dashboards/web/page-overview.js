@@ -51,7 +51,8 @@ export function drawOverview(history, isStale) {
   ]);
 
   const wanted = $("filter").value.trim().toLowerCase();
-  const matching = all.filter(({ name, pid }) => wanted === "" || name.toLowerCase().includes(wanted) || String(pid).startsWith(wanted));
+  const matching = all.filter(({ name, pid }) =>
+    wanted === "" || name.toLowerCase().includes(wanted) || String(pid).startsWith(wanted));
   const order = orders[$("sort").value];
   const rank = (row) => (Number.isFinite(order?.(row)) ? order(row) : -1);
   matching.sort((a, b) => rank(b) - rank(a) || a.name.localeCompare(b.name) || a.pid - b.pid);
@@ -62,7 +63,8 @@ export function drawOverview(history, isStale) {
       { text: row.name, href: `#process=${row.key}`, title: foreign(row.process.executable) },
       { text: String(row.pid), number: true },
       {
-        text: standing === "ended" ? ending(foreign(row.process.ended), row.process.status) : isStale ? "not known" : words[standing],
+        text: standing === "ended"
+          ? ending(foreign(row.process.ended), row.process.status) : isStale ? "not known" : words[standing],
         class: standing === "followed" ? "" : "notable",
       },
       { text: count(row.alive), number: true },

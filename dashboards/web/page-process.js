@@ -49,7 +49,8 @@ export class ProcessView {
   }
 
   /**
-   * `isPresent`: the last figures still have it. `isStale`: no others come. `time` is theirs, and `unix` the same in milliseconds of the day.
+   * `isPresent`: the last figures still have it. `isStale`: no others come. `time` is theirs, and `unix` the same
+   * moment as a Date counts it.
    * `next`: key and process of a running one of the same name, if this one runs no longer.
    */
   draw(key, trail, { isPresent, isStale, time, unix, next }) {
@@ -84,7 +85,8 @@ export class ProcessView {
     const texts = {
       forgotten: "Not in the figures any more: it ended and was forgotten. These are its last ones",
       ended: () => `${ending(foreign(process.ended), process.status)}${at}. These are its last figures`,
-      silent: () => `Followed, but silent since ${day(trail.lastEvent)}: no fibril switches, blocks or wakes. A dump shows why`,
+      silent: () =>
+        `Followed, but silent since ${day(trail.lastEvent)}: no fibril switches, blocks or wakes. A dump shows why`,
       unknown: () => `Not known: figures came until ${day(time)}`,
       new: "Followed; nothing has happened in it yet",
       followed: "Followed",
@@ -102,9 +104,10 @@ export class ProcessView {
     const errors = trail.errorRate();
     const lost = number(process.counts?.lost);
     const longest = trail.longestWait;
+    const busiest = process.ended ? 0 : trail.busiest;
     fillTiles($("one-tiles"), [
       ["Fibrils", tight(trail.alive), `${tight(number(process.live?.runnable))} runnable`],
-      ["Busiest task", percent(process.ended ? 0 : trail.busiest), "of its time", trail.busiest >= 0.9 && !process.ended ? "high" : ""],
+      ["Busiest task", percent(busiest), "of its time", busiest >= 0.9 ? "high" : ""],
       ["Run-queue wait", Number.isFinite(p99) ? `~${duration(p99)}` : "–", `p99 of ${wait.seconds || 10} s`],
       ["Longest wait", longest ? duration(number(longest.age_ns)) : "–", longest ? waitsFor(longest) : "now"],
       ["Switches", brief(trail.countRate("switches")), "a second"],
@@ -125,7 +128,8 @@ export class ProcessView {
         if (this.#trail) this.#drawStates();
       });
       $("states-legend").append(
-        make("label", {}, box, make("span", { class: `key ${state}`, "aria-hidden": "true" }), `${state} `, make("b", {}, "–")));
+        make("label", {}, box, make("span", { class: `key ${state}`, "aria-hidden": "true" }), `${state} `,
+          make("b", {}, "–")));
     }
   }
 
@@ -158,7 +162,9 @@ export class ProcessView {
   }
 
   #step(event) {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e9, End: 1e9 };
+    const steps = {
+      ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e9, End: 1e9,
+    };
     const step = steps[event.key];
     const points = this.#trail?.points ?? [];
     if (step === undefined || points.length === 0) return;
@@ -195,7 +201,8 @@ export class ProcessView {
     const tasks = Array.isArray(process.tasks) ? process.tasks : [];
     const busiest = tasks.length > mostTasks
       ? tasks.toSorted((a, b) => number(b.load) - number(a.load)).slice(0, mostTasks) : tasks;
-    setText($("tasks-facts"), tasks.length > mostTasks ? `the ${mostTasks} busiest of ${count(tasks.length)}` : count(tasks.length));
+    const part = tasks.length > mostTasks ? `the ${mostTasks} busiest of ` : "";
+    setText($("tasks-facts"), `${part}${count(tasks.length)}`);
     fillRows($("task-rows"), busiest.map((task) => {
       const load = process.ended ? 0 : number(task.load);
       return [
@@ -241,7 +248,8 @@ export class ProcessView {
     ]);
 
     const results = entries(process.results).filter(([, value]) => number(value) > 0)
-      .sort((a, b) => Number(b[0] === "ok") - Number(a[0] === "ok") || number(b[1]) - number(a[1])).slice(0, mostResults);
+      .sort((a, b) => Number(b[0] === "ok") - Number(a[0] === "ok") || number(b[1]) - number(a[1]))
+      .slice(0, mostResults);
     fillRows($("result-rows"), results.map(([result, value]) => [
       { text: foreign(result), class: result === "ok" ? "" : "notable" },
       { text: brief(trail.rate((process) => own(process.results, result))), number: true },

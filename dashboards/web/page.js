@@ -62,8 +62,8 @@ function draw() {
     const unix = number(history.figures.unix_time) * 1000;
     const isPresent = history.present.has(key);
     const { command, ended } = trail.process;
-    const next = ended || !isPresent
-      ? [...history.trails].find(([, { process }]) => process.command === command && !process.ended && process !== trail.process) : null;
+    const isNext = ([, { process }]) => process.command === command && !process.ended && process !== trail.process;
+    const next = ended || !isPresent ? [...history.trails].find(isNext) : null;
     view.draw(key, trail, { isPresent, isStale, time: history.time, unix, next });
   } else if (!hasNone && key === "") {
     drawOverview(history, isStale);
@@ -100,7 +100,8 @@ function drawChoice() {
 function drawTitle() {
   const trail = history.trails.get(chosen ?? "");
   const name = trail ? `${foreign(trail.process.command)} ${number(trail.process.pid)}` : "All processes";
-  const mark = { gone: "Gone: ", stopped: "Stopped: ", quiet: "Silent: " }[connection.kind] ?? (trail?.process.ended ? "Ended: " : "");
+  const marks = { gone: "Gone: ", stopped: "Stopped: ", quiet: "Silent: " };
+  const mark = marks[connection.kind] ?? (trail?.process.ended ? "Ended: " : "");
   document.title = `${mark}${name} – Fibril`;
 }
 
