@@ -107,7 +107,8 @@ struct MeteredProcess {
       tasks.append(
         TaskFigures(
           task: one.task.task, threadID: one.task.threadID, busyTime: spent.busy, sleepTime: spent.asleep,
-          load: load.of(one.task.task, busy: spent.busy, at: time), fibrils: one.fibrils, runnable: one.runnable))
+          load: load.of(one.task.task, busy: spent.busy, asleep: spent.asleep, at: time), fibrils: one.fibrils,
+          runnable: one.runnable))
     }
     told.busy = max(told.busy, all.busy)
     told.asleep = max(told.asleep, all.asleep)

@@ -27,8 +27,10 @@ struct TaskLoad {
   }
 
   /// The share of the last five to ten seconds, or of its life if that is shorter, that a task was busy, from 0 to 1.
-  func of(_ task: UInt64, busy: UInt64, at time: UInt64) -> Double {
-    let before = older.busy[task] ?? 0
+  /// Of its life it spent `busy` and `asleep`, in ns.
+  func of(_ task: UInt64, busy: UInt64, asleep: UInt64, at time: UInt64) -> Double {
+    let life = Double(busy) + Double(asleep)
+    guard let before = older.busy[task] else { return life > 0 ? Double(busy) / life : 0 }
     guard time > older.time, busy > before else { return 0 }
     return min(1, Double(busy - before) / Double(time - older.time))
   }

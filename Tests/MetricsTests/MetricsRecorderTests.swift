@@ -66,6 +66,24 @@ import TraceEvents
     #expect(story.recorder.figures().processes[0].living.reasons[0].oldest == 20)
   }
 
+  /// A task that began a moment ago has been busy for all its life.
+  @Test func aYoungTaskCanBeBusy() throws {
+    var story = try Story.worked()
+    let later: UInt64 = 60_000_000_000
+    for second in 1...59 as ClosedRange<UInt64> { story.recorder.mark(second * 1_000_000_000) }
+    var young = TaskRecords()
+    young.add(FIBRIL_RECORD_TASK_START, time: later - 1000, fibril: 100, arg: 78)
+    try young.tell(&story.recorder, task: 2, process: 0)
+    story.recorder.mark(later)
+    #expect(story.recorder.figures().processes[0].tasks.map(\.load) == [1, 1])
+    // The first one sleeps from now on, for half of what is looked at.
+    story.turn(1, 0, FIBRIL_STATE_RUNNABLE, at: later)
+    try story.tell(until: later)
+    for second in 1...4 as ClosedRange<UInt64> { story.recorder.mark(later + second * 1_000_000_000) }
+    let load = story.recorder.figures().processes[0].tasks[0].load
+    #expect(load > 0.4 && load < 0.6, "\(load)")
+  }
+
   @Test func timeOfATaskNeverDecreases() throws {
     var story = try Story.worked()
     try story.tell(until: 1000)
