@@ -37,7 +37,8 @@ def has_data(server, target, values):
     if target.get("format") == "heatmap" and not any(value > 0 for _, value in samples):
         return False
     for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
-        if any(label not in labels for labels, _ in samples):
+        # A process that has ended at once may have no name.
+        if samples and not any(label in labels for labels, _ in samples):
             raise Failure(f"{target['expr']}: its legend wants the label {label}")
     return bool(samples)
 
