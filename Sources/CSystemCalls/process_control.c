@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting processes, and descriptors for their ends, for signals, and for threads that wake each other. */
+/*
+ * Starting processes, descriptors for their ends, for signals, and for threads that wake each other, and how much
+ * memory this process keeps.
+ */
 #define _GNU_SOURCE
 #include "process_control.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -97,6 +101,14 @@ pid_t fibril_start_again(char *const arguments[], char *const environment[], int
 	ends[0] = output[0];
 	ends[1] = errors[0];
 	return child;
+}
+
+void fibril_keep_little_memory(void)
+{
+	/* Of these two a default would grow with what is freed. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	mallopt(M_TRIM_THRESHOLD, 128 << 10);
+	mallopt(M_ARENA_MAX, 1);
 }
 
 int fibril_event_descriptor(void)

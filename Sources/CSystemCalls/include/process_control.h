@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting processes, and descriptors for their ends, for signals, and for threads that wake each other. */
+/*
+ * Starting processes, descriptors for their ends, for signals, and for threads that wake each other, and how much
+ * memory this process keeps.
+ */
 #ifndef FIBRIL_PROCESS_CONTROL_H
 #define FIBRIL_PROCESS_CONTROL_H
 
@@ -19,6 +22,9 @@ pid_t fibril_start_held(const char *path, char *const arguments[], char *const e
  * `ends`. Returns the process, or -errno.
  */
 pid_t fibril_start_again(char *const arguments[], char *const environment[], int ends[2]);
+
+/* Gives memory that has been freed back to the kernel, at once where it is large. Comes before other threads begin. */
+void fibril_keep_little_memory(void);
 
 /* A descriptor that becomes readable when 8 bytes, a number above 0, are written to it, or -errno. */
 int fibril_event_descriptor(void);

@@ -1,6 +1,7 @@
 // `fibril serve`: figures for Prometheus, and a page to look at.
 internal import ArgumentParser
 internal import BPFLoader
+internal import CSystemCalls
 internal import Glibc
 internal import Serving
 internal import TraceEvents
@@ -91,6 +92,8 @@ struct Serve: ParsableCommand {
 
   private func serve() throws {
     let token = try tokenFile.map { file throws(TokenError) in try AccessToken(file: file) }
+    // The texts of answers are large, and held for a moment only.
+    fibril_keep_little_memory()
     // Threads inherit what is held back.
     let interrupts = Interrupts()
     let snapshots = NewcomerSnapshots()
