@@ -145,7 +145,11 @@ extension TraceSession {
   func look(_ sink: inout some RecordingSink) throws {
     let now = ClockPair.now().nanoseconds
     if isAboutAll, now >= nextScan {
-      findProcesses { folder, files in
+      var found: [(ProcessFolder, [ProbedFile])] = []
+      findProcesses { found.append(($0, $1)) }
+      // Who has just executed its program is in the ring: it is traced from its first moment, and no newcomer.
+      if !found.isEmpty { _ = try readRing(limit: UInt(options.ringBytes), &sink) }
+      for (folder, files) in found where images[folder.processID]?.isTraced != true {
         let image = images[folder.processID] ?? watch(folder.processID, .attached, begin: now)
         if attach(image, to: files) { image.skipPast() }
         newcomers.append(image)
