@@ -56,10 +56,13 @@ import TraceEvents
 
   /// What the unit for systemd gives an exporter: for processes that are there, those that come, and dumps.
   @Test func threeCapabilitiesDoForAnExporter() throws {
+    // Of this name, so that nobody else is followed, and believes to be traced by whom it waits for.
+    let workload = folder.file("rights-load")
+    try FileManager.default.linkItem(atPath: self.workload, toPath: workload)
     let parked = try Subject(workload, ["--fibrils", "5", "--blocks", "0", "--park", "60"])
     _ = try parked.wait { $0.fibrils.count { $0.state == .blocked } > 5 }
     let exporter = try Exporter(
-      ["--comm", "fibril-workload"], launcher: launcher(["bpf", "perfmon", "sys_ptrace"]))
+      ["--comm", "rights-load"], launcher: launcher(["bpf", "perfmon", "sys_ptrace"]))
     let pid = "pid=\"\(parked.id)\""
     _ = try exporter.wait { $0.sum("fibril_live_fibrils", pid, "state=\"blocked\"") == 6 }
     let dump = try exporter.ask("dump?pid=\(parked.id)", ["-X", "POST"])
