@@ -10,7 +10,9 @@ extension ForwardingSink {
   public mutating func add(_ pair: ClockPair) throws { try sink.add(pair) }
   public mutating func begin(_ process: RecordedProcess) throws { try sink.begin(process) }
   public mutating func take(_ modules: [RecordedModule], of process: Int) throws { try sink.take(modules, of: process) }
-  public mutating func take(_ snapshot: ProcessSnapshot, of process: Int) throws { try sink.take(snapshot, of: process) }
+  public mutating func take(_ snapshot: ProcessSnapshot, of process: Int) throws {
+    try sink.take(snapshot, of: process)
+  }
   public mutating func take(_ names: [String], from index: Int, of process: Int) throws {
     try sink.take(names, from: index, of: process)
   }
