@@ -8,22 +8,30 @@ final class Attachment {
   let ring: Ring
   /// The only process whose probes fire; nil: those of all that have the file.
   let filter: Int32?
+  /// To the scheduler.
   private var links: ProbeLinks
   private(set) var isAttached = true
-  /// What has been attached to.
-  private(set) var files: Set<ProbedFile.Identity> = []
+  private var fileLinks: [ProbedFile.Identity: FileLinks] = [:]
   /// Where in the scheduler programs run.
   let events: Set<SchedulerEvent>
 
-  /// More files than this are not attached to: each costs a link.
-  private static let mostFiles = 256
+  /// More files than this are not attached to: each costs a link, and its place on the disk while it is deleted.
+  private let mostFiles: Int
 
-  private init(object: consuming BatchObject, ring: Ring, links: consuming ProbeLinks, filter: Int32?) {
+  /// To one file.
+  private final class FileLinks {
+    var links = ProbeLinks()
+  }
+
+  private init(
+    object: consuming BatchObject, ring: Ring, links: consuming ProbeLinks, filter: Int32?, mostFiles: Int
+  ) {
     self.object = object
     self.ring = ring
     self.filter = filter
     events = links.events
     self.links = links
+    self.mostFiles = mostFiles
   }
 
   /// Loads, takes in `processes`, and attaches to `files`. Throws `BPFError`, with nothing left attached.
@@ -38,23 +46,37 @@ final class Attachment {
     // Ends and children first: of what the probes bring none may be missed.
     var links = ProbeLinks()
     links.attachToScheduler(object)
-    let attachment = Attachment(object: object, ring: ring, links: links, filter: filter)
-    for file in files { try attachment.attach(to: file, action: action) }
+    let attachment = Attachment(
+      object: object, ring: ring, links: links, filter: filter, mostFiles: options.mostFiles)
+    for file in files.prefix(options.mostFiles) { try attachment.attach(to: file, action: action) }
     return attachment
   }
 
-  /// Attaches to one more file, if that has not been done. Throws `BPFError`.
-  func attach(to file: ProbedFile, action: String) throws(BPFError) {
-    guard isAttached, files.count < Self.mostFiles, files.insert(file.identity).inserted else { return }
-    do {
-      try links.attach(object, to: file, process: filter, action: action)
-    } catch {
-      files.remove(file.identity)
-      throw error
+  func isAttached(to file: ProbedFile.Identity) -> Bool { fileLinks[file] != nil }
+
+  /// Attaches to one more file, if that has not been done. Where there are too many, those that `isUsed` denies are
+  /// given up before. Throws `BPFError`.
+  func attach(
+    to file: ProbedFile, action: String, isUsed: (ProbedFile.Identity) -> Bool = { _ in true }
+  ) throws(BPFError) {
+    guard isAttached, fileLinks[file.identity] == nil else { return }
+    if fileLinks.count >= mostFiles { fileLinks = fileLinks.filter { isUsed($0.key) } }
+    guard fileLinks.count < mostFiles else {
+      throw Self.tooMany(action, mostFiles)
     }
+    let new = FileLinks()
+    try new.links.attach(object, to: file, process: filter, action: action)
+    fileLinks[file.identity] = new
+  }
+
+  static func tooMany(_ action: String, _ most: Int) -> BPFError {
+    BPFError(
+      action, cause: "\(most) files that hold probes are in use, and no more are attached to",
+      remedy: "trace fewer programs, by name or process id")
   }
 
   func detach() {
+    fileLinks = [:]
     links = ProbeLinks()
     isAttached = false
   }

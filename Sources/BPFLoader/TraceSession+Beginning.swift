@@ -23,18 +23,19 @@ extension TraceSession {
     case .processes(let processes):
       for process in processes {
         guard let folder = ProcessFolder(processID: process) else { throw BPFError.noSuchProcess(process) }
-        files.addUnknown(try ProbedFile.all(of: folder, &seenFiles))
-        addImage(folder.processID, .attached, begin: now, isTraced: true).mustAppear = true
+        let found = try ProbedFile.all(of: folder, &seenFiles)
+        files.addUnknown(found)
+        addImage(folder.processID, .attached, begin: now, isTraced: true, found).mustAppear = true
       }
     case .command(let process, let filesOfCommand):
       files = filesOfCommand
-      let image = addImage(process, .started, begin: now, isTraced: !files.isEmpty)
+      let image = addImage(process, .started, begin: now, isTraced: !files.isEmpty, files)
       image.isHeld = true
       image.mustAppear = true
     case .all:
       findProcesses { folder, found in
         files.addUnknown(found)
-        addImage(folder.processID, .attached, begin: now, isTraced: true).mustAppear = true
+        addImage(folder.processID, .attached, begin: now, isTraced: true, found).mustAppear = true
       }
     }
     for image in images.values where !image.isHeld { image.skipPast() }
@@ -43,9 +44,10 @@ extension TraceSession {
 
   @discardableResult
   private func addImage(
-    _ process: Int32, _ origin: RecordedProcess.Origin, begin: UInt64, isTraced: Bool
+    _ process: Int32, _ origin: RecordedProcess.Origin, begin: UInt64, isTraced: Bool, _ files: [ProbedFile]
   ) -> TracedImage {
     let image = TracedImage(processID: process, origin: origin, begin: begin, isTraced: isTraced)
+    image.files = Set(files.map(\.identity))
     images[process] = image
     return image
   }
@@ -122,23 +124,42 @@ extension TraceSession {
     }
   }
 
-  /// Attaches to what a process has that is not attached to yet. True if it has been traced from its first moment.
+  /// Attaches to what a process has that is not attached to yet. True if it has been traced from its first moment; it
+  /// is not traced at all if that is impossible.
   func attach(_ image: TracedImage, to files: [ProbedFile]) -> Bool {
-    let known = attachment?.files ?? []
-    let unknown = files.filter { !known.contains($0.identity) }
+    guard let attachment else { return false }
+    let unknown = files.filter { !attachment.isAttached(to: $0.identity) }
     image.isTraced = true
+    image.files = Set(files.map(\.identity))
     if unknown.isEmpty { return true }
     image.skipPast()
+    let used = filesInUse()
     for file in unknown {
       do {
-        try attachment?.attach(to: file, action: "attach to process \(image.processID)")
+        try attachment.attach(to: file, action: "attach to process \(image.processID)") {
+          used?.contains($0) != false
+        }
       } catch {
         say("\(error)")
       }
     }
+    image.isTraced = files.contains { attachment.isAttached(to: $0.identity) }
     image.begin = ClockPair.now().nanoseconds
     allowLateStarts(image)
     return false
+  }
+
+  /// What living processes have; nil if that is not known of all.
+  private func filesInUse() -> Set<ProbedFile.Identity>? {
+    var used: Set<ProbedFile.Identity> = []
+    for image in images.values where image.isTraced {
+      if image.files == nil, let folder = ProcessFolder(processID: image.processID) {
+        image.files = filesWithProbes(of: folder).map { Set($0.map(\.identity)) }
+      }
+      guard let files = image.files else { return nil }
+      used.formUnion(files)
+    }
+    return used
   }
 
   /// Looks at processes whose time has come, and for others if the trace is about all.
@@ -152,7 +173,7 @@ extension TraceSession {
       for (folder, files) in found where images[folder.processID]?.isTraced != true {
         let image = images[folder.processID] ?? watch(folder.processID, .attached, begin: now)
         if attach(image, to: files) { image.skipPast() }
-        newcomers.append(image)
+        if image.isTraced { newcomers.append(image) }
       }
       let end = ClockPair.now().nanoseconds
       // No more than a hundredth of the time.
@@ -186,7 +207,7 @@ extension TraceSession {
       if attach(image, to: files) {
         // Whoever has run all the time was seen by nobody before.
         if look.count > 0, isAboutAll { image.findBuffers(now: true) }
-      } else {
+      } else if image.isTraced {
         newcomers.append(image)
         try takeNewcomers(&sink)
       }

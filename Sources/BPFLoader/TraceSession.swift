@@ -34,6 +34,8 @@ public final class TraceSession {
 
     /// Reserve a whole buffer's room for each batch, as it must be on kernels before 6.16.
     var usesFixedEntries = false
+    /// So many files are attached to at a time.
+    var mostFiles = 256
     /// Do without programs in the scheduler, as where they are refused.
     var usesSchedulerEvents = true
     /// Attach to every process that has the files, as it must be for one whose main thread has exited.
@@ -134,6 +136,7 @@ public final class TraceSession {
           attachment = try Attachment.make(
             way, use, processes: Array(images.keys), filter: isByFile ? nil : images.keys.first, files: files,
             options: options, action: action)
+          if files.count > options.mostFiles { say("\(Attachment.tooMany(action, options.mostFiles))") }
           begin()
           return
         } catch {

@@ -17,6 +17,8 @@ final class TracedImage {
 
   /// It has probes. Others are watched because of what they may execute or fork.
   var isTraced: Bool
+  /// What holds its probes; nil: not known.
+  var files: Set<ProbedFile.Identity>?
   /// How often it was looked at for probes.
   var looks = 0
   /// It waits to execute the command.
@@ -52,6 +54,7 @@ final class TracedImage {
     self.id = id
     self.parentID = parent?.processID ?? parentID
     clock = parent?.clock
+    files = parent?.files
     command = parent?.command ?? ""
     executable = parent?.executable ?? ""
     learnIdentity()
