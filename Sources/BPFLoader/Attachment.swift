@@ -1,4 +1,5 @@
 // The kernel's part of a trace, complete: programs, ring and links.
+internal import TraceEvents
 
 /// Batch mode's programs, attached to the files of processes and to the scheduler.
 ///
@@ -21,6 +22,8 @@ final class Attachment {
   /// To one file.
   private final class FileLinks {
     var links = ProbeLinks()
+    /// When all of its probes were there, CLOCK_MONOTONIC in ns.
+    var time: UInt64 = 0
   }
 
   private init(
@@ -52,7 +55,11 @@ final class Attachment {
     return attachment
   }
 
-  func isAttached(to file: ProbedFile.Identity) -> Bool { fileLinks[file] != nil }
+  /// When the last probe of a file had been attached to, CLOCK_MONOTONIC in ns; nil: they have not.
+  func time(of file: ProbedFile.Identity) -> UInt64? { fileLinks[file]?.time }
+
+  /// When that was of the latest file.
+  var latestTime: UInt64 { fileLinks.values.map(\.time).max() ?? 0 }
 
   /// Attaches to one more file, if that has not been done. Where there are too many, those that `isUsed` denies are
   /// given up before. Throws `BPFError`.
@@ -66,6 +73,7 @@ final class Attachment {
     }
     let new = FileLinks()
     try new.links.attach(object, to: file, process: filter, action: action)
+    new.time = ClockPair.now().nanoseconds
     fileLinks[file.identity] = new
   }
 

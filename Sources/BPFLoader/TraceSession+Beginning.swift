@@ -128,12 +128,13 @@ extension TraceSession {
   /// is not traced at all if that is impossible.
   func attach(_ image: TracedImage, to files: [ProbedFile]) -> Bool {
     guard let attachment else { return false }
-    let unknown = files.filter { !attachment.isAttached(to: $0.identity) }
     image.isTraced = true
     image.files = Set(files.map(\.identity))
-    if unknown.isEmpty { return true }
+    // Of those that began while others had the files attached to, some were not seen from their first moment.
+    if files.allSatisfy({ attachment.time(of: $0.identity).map { $0 < image.begin } == true }) { return true }
+    let unknown = files.filter { attachment.time(of: $0.identity) == nil }
     image.skipPast()
-    let used = filesInUse()
+    let used = unknown.isEmpty ? nil : filesInUse()
     for file in unknown {
       do {
         try attachment.attach(to: file, action: "attach to process \(image.processID)") {
@@ -143,10 +144,25 @@ extension TraceSession {
         say("\(error)")
       }
     }
-    image.isTraced = files.contains { attachment.isAttached(to: $0.identity) }
+    image.isTraced = files.contains { attachment.time(of: $0.identity) != nil }
     image.begin = ClockPair.now().nanoseconds
     allowLateStarts(image)
     return false
+  }
+
+  /// Takes in an image of which records come before it was seen whether it has probes. `task` made those from
+  /// `number` on.
+  func examine(_ image: TracedImage, _ task: UInt64, from number: UInt64, _ sink: inout some RecordingSink) throws {
+    if let folder = ProcessFolder(processID: image.processID), let files = filesWithProbes(of: folder) {
+      if !attach(image, to: files), image.isTraced {
+        newcomers.append(image)
+        try takeNewcomers(&sink)
+      }
+    } else if image.begin <= attachment?.latestTime ?? 0 {
+      // It has ended, and what it did while the probes were attached was nobody's.
+      _ = image.withTask(task) { $0.mayBegin(at: number) }
+    }
+    image.isTraced = true
   }
 
   /// What living processes have; nil if that is not known of all.

@@ -24,11 +24,11 @@ extension TraceSession {
     case FIBRIL_RING_RECORDS:
       guard let image = try image(id, &sink) else { return }
       totals.batches += 1
-      image.isTraced = true
+      if !image.isTraced { try examine(image, header.task, from: header.number, &sink) }
       try tell(records, of: image, task: header.task, from: header.number, &sink)
     case FIBRIL_RING_TASK_START:
       guard let image = try image(id, &sink) else { return }
-      image.isTraced = true
+      if !image.isTraced { try examine(image, header.task, from: 0, &sink) }
       if header.number != 0 {
         image.learnClock(header.number == FIBRIL_CLOCK_MONOTONIC.rawValue ? .monotonic : .timeStampCounter)
       }

@@ -4,6 +4,7 @@ import Inspection
 import Testing
 
 @testable import BPFLoader
+@testable import FibrilCLI
 @testable import TraceEvents
 
 @Suite struct ScopeTests {
@@ -95,6 +96,58 @@ import Testing
       let image = try #require(trace.images.last { $0.process.processID == subject.id })
       try expect(image, subject.outputAtEnd())
     }
+  }
+
+  /// Two that begin, and fall silent, before the tracer hears of the first: of neither all records come, but a
+  /// snapshot of both shows their fibrils. It attaches to their file because of the first of them.
+  @Test func thoseThatBeginAtOnce() throws {
+    let own = try OwnProgram(workload)
+    var options = TraceSession.Options(snapshot: { BatchSource.snapshot(of: $0) })
+    options.isMeant = { targetOfProcLink("/proc/\($0)/exe") == own.path }
+    let session = TraceSession(scope: .all, options: options)
+    try session.attach()
+    let subjects = try (0..<2).map { _ in
+      try Subject(own.path, ["--fibrils", "4", "--blocks", "0", "--park", "120"])
+    }
+    for subject in subjects { _ = try subject.wait { $0.fibrils.count { $0.state == .blocked } == 5 } }
+    var trace = RecordedTrace()
+    try session.collect(into: &trace) { $0.images.count == 2 }
+    for subject in subjects {
+      let image = try #require(trace.images.first { $0.process.processID == subject.id })
+      #expect(image.snapshot?.fibrils.count == 5)
+      #expect(image.lost == 0)
+    }
+    _ = try session.finish(into: &trace)
+  }
+
+  /// More files than may be attached to at a time: those that nobody runs any more make room, and one for which there
+  /// is none is said to be left out.
+  @Test func filesMakeRoom() throws {
+    var options = TraceSession.Options()
+    options.mostFiles = 2
+    let programs = try (0..<5).map { _ in try OwnProgram(workload) }
+    let paths = Set(programs.map(\.path))
+    options.isMeant = { targetOfProcLink("/proc/\($0)/exe").map { paths.contains($0) } ?? true }
+    let session = TraceSession(scope: .all, options: options)
+    try session.attach()
+    var trace = RecordedTrace()
+    trace.mayLackNames = true
+    for program in programs.dropLast() {
+      let subject = try waiting(program.path)
+      try session.collect(into: &trace) { trace in
+        trace.images.contains { $0.process.processID == subject.id && $0.ending != nil }
+      }
+      let image = try #require(trace.images.first { $0.process.processID == subject.id })
+      try expect(image, subject.outputAtEnd())
+    }
+    #expect(session.problems.isEmpty)
+    let parked = try programs.dropFirst(2).map {
+      try Subject($0.path, ["--fibrils", "4", "--blocks", "0", "--park", "120"])
+    }
+    try session.collect(into: &trace) { _ in !session.problems.isEmpty }
+    #expect(session.problems.count == 1 && session.problems[0].contains("2 files that hold probes are in use"))
+    for subject in parked { #expect(subject.process.isRunning) }
+    _ = try session.finish(into: &trace)
   }
 
   /// By way of a file that is stripped and then deleted, or replaced by another program.
