@@ -22,6 +22,9 @@ struct MeteredProcess {
   private static let mostNames = 1 << 14
 
   init(_ process: RecordedProcess) {
+    var process = process
+    // One that ended before its name was read. A label without a value is none.
+    if process.command.isEmpty { process.command = "?" }
     self.process = process
     timeline = Timeline(start: process.begin)
     load = TaskLoad(from: process.begin)
@@ -58,11 +61,11 @@ struct MeteredProcess {
   /// Everything up to `time` has been told.
   mutating func noteLoad(at time: UInt64) {
     guard load.isDue(at: time) else { return }
-    var busy: [UInt64: UInt64] = [:]
+    var tasks: [UInt64: Sums.TaskTime] = [:]
     sums.settleTasks()
-    timeline.visitTasks { busy[$0.task] = spent(by: $0, at: time).busy }
-    sums.keepTasks { busy[$0] != nil }
-    load.note(busy, at: time)
+    timeline.visitTasks { tasks[$0.task] = spent(by: $0, at: time) }
+    sums.keepTasks { tasks[$0] != nil }
+    load.note(tasks, at: time)
   }
 
   /// Latencies of the next figures are of what comes from now on.
@@ -107,7 +110,7 @@ struct MeteredProcess {
       tasks.append(
         TaskFigures(
           task: one.task.task, threadID: one.task.threadID, busyTime: spent.busy, sleepTime: spent.asleep,
-          load: load.of(one.task.task, busy: spent.busy, asleep: spent.asleep, at: time), fibrils: one.fibrils,
+          load: load.of(one.task.task, spent), fibrils: one.fibrils,
           runnable: one.runnable))
     }
     told.busy = max(told.busy, all.busy)
