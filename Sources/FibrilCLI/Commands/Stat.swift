@@ -81,12 +81,13 @@ struct Stat: ParsableCommand {
   }
 
   private func count(_ recording: String, _ output: OutputFile) throws {
-    var counting = StatOutput(interval: nil, start: 0, isJSON: json, write: { try output.write($0.bytes) })
+    var counting: StatOutput
     let input: InputFile
     let ending: FBTEnding
     do {
       input = try InputFile(path: recording)
       var reader = try FBTReader { (count) throws(FBTError) in try input.read(count) }
+      counting = StatOutput(isJSON: json, header: reader.header, write: { try output.write($0.bytes) })
       ending = try reader.replay(into: &counting)
     } catch let error as FBTError {
       throw RecordingError(action: "count", recording: recording, cause: error)

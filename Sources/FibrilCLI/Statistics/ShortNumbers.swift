@@ -13,9 +13,10 @@ func short(rate count: UInt64, over nanoseconds: UInt64) -> String {
     ? "\(Int(rate.rounded()))" : scaled(rate, 1000, ["", "k", "M", "G", "T", "P", "E"])
 }
 
-/// `850ns`, `1.23us`, `45.6ms`, `12.3s`; from 10,000 s on without a fraction.
+/// At most eight columns: `850ns`, `1.23us`, `45.6ms`, `12.3s`; from 1000 s on without a fraction, and later in days.
 func duration(_ nanoseconds: UInt64) -> String {
   if nanoseconds < 1000 { return "\(nanoseconds)ns" }
+  if nanoseconds >= 10_000_000_000_000_000 { return "\(nanoseconds / 86_400_000_000_000)d" }
   if nanoseconds >= 1_000_000_000_000 { return "\(nanoseconds / 1_000_000_000)s" }
   return scaled(Double(nanoseconds), 1000, ["ns", "us", "ms", "s"])
 }
@@ -41,7 +42,8 @@ func percent(_ part: UInt64, of whole: UInt64) -> String {
 
 private func decimals(_ value: Double, _ count: Int) -> String {
   let factor: UInt64 = count == 2 ? 100 : count == 1 ? 10 : 1
-  let all = UInt64((value * Double(factor)).rounded())
+  // A recording may claim any times: beyond 64 bits it says no more than that.
+  let all = UInt64(exactly: (value * Double(factor)).rounded()) ?? .max
   if count == 0 { return "\(all)" }
   let fraction = "\(all % factor)"
   return "\(all / factor)." + String(repeating: "0", count: count - fraction.count) + fraction

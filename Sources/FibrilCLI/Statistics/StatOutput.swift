@@ -1,6 +1,5 @@
 // The output of `fibril stat`: sums, shown at each interval and at the end.
 internal import ArgumentParser
-internal import Glibc
 internal import Metrics
 internal import Texts
 internal import TraceEvents
@@ -9,15 +8,21 @@ struct StatOutput: TraceOutput, ForwardingSink {
   var sink = MetricsRecorder(mostEnded: 1 << 16)
   private let interval: UInt64?
   private let isJSON: Bool
+  /// Of the recording that is counted; nil: of processes, now.
+  private let header: FBTHeader?
   private let write: (ByteText) throws -> Void
   private var lines = IntervalLines()
   /// When the next interval ends, CLOCK_MONOTONIC in ns.
   private var next: UInt64
 
   /// `interval` is in ns; nil: only the end is shown. `start` is CLOCK_MONOTONIC in ns.
-  init(interval: UInt64?, start: UInt64, isJSON: Bool, write: @escaping (ByteText) throws -> Void) {
+  init(
+    interval: UInt64? = nil, start: UInt64 = 0, isJSON: Bool, header: FBTHeader? = nil,
+    write: @escaping (ByteText) throws -> Void
+  ) {
     self.interval = interval
     self.isJSON = isJSON
+    self.header = header
     self.write = write
     next = start + (interval ?? 0)
   }
@@ -45,21 +50,18 @@ struct StatOutput: TraceOutput, ForwardingSink {
   }
 
   private func json(_ figures: Figures) -> ByteText {
-    var text = figures.json(of: .here(at: figures.time))
+    var text = figures.json(of: .here(at: figures.time, by: header ?? .here))
     text.append("\n")
     return text
   }
 }
 
 extension TracerFigures {
-  /// Of this process, at `time`, CLOCK_MONOTONIC in ns.
-  static func here(at time: UInt64) -> TracerFigures {
-    var now = timespec()
-    unsafe _ = clock_gettime(CLOCK_REALTIME, &now)
-    let age = ClockPair.now().nanoseconds - time
-    return TracerFigures(
+  /// Of this process, at `time`, CLOCK_MONOTONIC in ns, by the clocks of `header`, which is that of a recording.
+  static func here(at time: UInt64, by header: FBTHeader = .here) -> TracerFigures {
+    TracerFigures(
       version: FibrilCommand.configuration.version,
-      unixTime: Double(now.tv_sec) + Double(now.tv_nsec) / 1e9 - Double(age) / 1e9,
+      unixTime: (Double(header.realTime) + (Double(time) - Double(header.monotonicTime))) / 1e9,
       processorTime: TracerCost.now().processorNanoseconds, residentBytes: TracerCost.residentBytes())
   }
 }
