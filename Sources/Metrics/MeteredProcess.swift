@@ -76,10 +76,11 @@ struct MeteredProcess {
     sums.latencies = Latencies()
   }
 
-  /// Ends it, and says what it came to.
-  mutating func finish(_ ending: ProcessEnding, at time: UInt64) -> ProcessFigures {
-    var last = figures(at: time, ofInterval: false)
-    timeline.finish(at: time, into: &sums)
+  var hasIntervals: Bool { earlier != nil }
+
+  /// What it came to, at its end.
+  mutating func finish(_ ending: ProcessEnding, at time: UInt64, ofInterval: Bool = false) -> ProcessFigures {
+    var last = figures(at: time, ofInterval: ofInterval)
     last.ending = ending
     // Who still lived when the trace ended has done so at its last moment.
     if case .traceEnded = ending { return last }

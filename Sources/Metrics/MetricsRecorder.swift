@@ -8,6 +8,8 @@ public import TraceEvents
 public struct MetricsRecorder: RecordingSink {
   private var processes: [Int: MeteredProcess] = [:]
   private var ended: [ProcessFigures] = []
+  /// Those that ended in the present interval, with its latencies.
+  private var endedLately: [ProcessFigures] = []
   private var endedCount: UInt64 = 0
   /// Of those that have ended.
   private var endedEvents: UInt64 = 0
@@ -24,12 +26,16 @@ public struct MetricsRecorder: RecordingSink {
     self.mostEnded = mostEnded
   }
 
-  /// What there is so far. `ofInterval`: latencies only of what came since the last such call.
+  /// What there is so far. `ofInterval`: latencies only of what came since the last such call, and of the processes that
+  /// have ended only those that did so since then.
   public mutating func figures(ofInterval: Bool = false) -> Figures {
+    let ended = ofInterval ? endedLately : ended
+    if ofInterval { endedLately = [] }
     var figures = Figures(
       time: time, processes: ended, endedProcesses: endedCount, forgottenProcesses: endedCount - UInt64(ended.count),
       events: endedEvents, lost: endedLost)
-    for index in processes.keys {
+    // Not over the keys themselves: while those are held, a change would copy everything.
+    for index in Array(processes.keys) {
       guard let one = processes[index]?.figures(at: time, ofInterval: ofInterval) else { continue }
       if ofInterval { processes[index]?.beginInterval() }
       figures.processes.append(one)
@@ -86,12 +92,14 @@ public struct MetricsRecorder: RecordingSink {
     endedEvents &+= figures.events
     endedLost &+= figures.lost
     ended.append(figures)
+    endedLately.append(last.hasIntervals ? last.finish(ending, at: time, ofInterval: true) : figures)
     if ended.count > mostEnded { ended.removeFirst() }
+    if endedLately.count > mostEnded { endedLately.removeFirst() }
   }
 
   public mutating func mark(_ time: UInt64) {
     self.time = max(self.time, time)
-    for index in processes.keys { processes[index]?.noteLoad(at: self.time) }
+    for index in Array(processes.keys) { processes[index]?.noteLoad(at: self.time) }
   }
 
   private mutating func consumeEvents(of process: Int) {

@@ -54,6 +54,23 @@ import TraceEvents
     #expect(lines.allSatisfy { $0.hasPrefix("{") || $0.count <= 80 })
   }
 
+  /// However short the last of them is.
+  @Test(arguments: ["100ms", "1h"]) func intervalsMissNothing(interval: String) throws {
+    let run = try ToolRun(
+      fibril, ["stat", "--json", "-i", interval, "--", workload, "--fibrils", "20", "--blocks", "300"])
+    #expect(run.status == 0, "\(run.errors)")
+    // The workload's own line is among them.
+    let lines = try run.output.split(separator: "\n").compactMap {
+      try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+    }.filter { $0["processes"] != nil }
+    let processes = lines.compactMap { ($0["processes"] as? [[String: Any]])?.first }
+    #expect(processes.last?["ended"] as? String == "exited" && processes.last?["status"] as? Int == 0)
+    #expect((processes.last?["counts"] as? [String: Int])?["submits"] == 20)
+    let blocked = processes.compactMap { ($0["blocked"] as? [String: [String: Any]])?["sleep"]?["count"] as? Int }
+    #expect(blocked.reduce(0, +) == 6000)
+    #expect(blocked.count > 1 || interval == "1h")
+  }
+
   @Test func aRecordingWithoutAnEnd() throws {
     let folder = try TemporaryFolder()
     let file = folder.file("run.fbt")

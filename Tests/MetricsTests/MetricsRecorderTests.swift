@@ -127,6 +127,21 @@ import TraceEvents
     #expect(Self.durations(story.recorder.figures().processes[0].runQueueWait) == [5, 170, 100])
   }
 
+  @Test func whoEndsBelongsToOneInterval() throws {
+    var story = try Story.worked()
+    _ = story.recorder.figures(ofInterval: true)
+    story.turn(1, 0, FIBRIL_STATE_RUNNABLE, at: 250)
+    story.turn(0, 1, FIBRIL_STATE_NONE, at: 350)
+    try story.tell(until: 400)
+    story.recorder.end(0, .exited(status: 0), at: 500)
+    let interval = story.recorder.figures(ofInterval: true)
+    #expect(interval.processes.map(\.ending) == [.exited(status: 0)])
+    #expect(Self.durations(interval.processes[0].runQueueWait) == [1, 100, 100])
+    #expect(interval.processes[0].counts.submits == 4)
+    #expect(story.recorder.figures(ofInterval: true).processes.isEmpty)
+    #expect(Self.durations(story.recorder.figures().processes[0].runQueueWait) == [5, 170, 100])
+  }
+
   @Test func onlyTheLatestOfTheEndedAreKept() throws {
     var recorder = MetricsRecorder(mostEnded: 3)
     for index in 0..<10 {

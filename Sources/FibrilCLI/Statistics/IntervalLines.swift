@@ -19,8 +19,8 @@ struct IntervalLines {
     var text = ByteText()
     for process in figures.processes {
       let before = last[process.process.index] ?? (process.process.begin, EventCounts(), 0)
-      last[process.process.index] = (time, process.counts, process.lost)
       // Of a process that has ended, the table at the end tells.
+      last[process.process.index] = process.ending == nil ? (time, process.counts, process.lost) : nil
       if process.ending != nil { continue }
       let span = time - min(time, before.time)
       func rate(_ count: KeyPath<EventCounts, UInt64>) -> String {

@@ -39,11 +39,8 @@ struct StatOutput: TraceOutput, ForwardingSink {
   }
 
   mutating func finish(at time: UInt64) throws {
+    if isJSON { return try write(json(sink.figures(ofInterval: interval != nil))) }
     let figures = sink.figures()
-    if isJSON {
-      if interval == nil { try write(json(figures)) }
-      return
-    }
     var text = ByteText()
     for process in figures.processes { StatTable(process).append(to: &text) }
     try write(text)
