@@ -9,8 +9,6 @@ internal import TraceEvents
 public struct OpenMetricsText {
   /// No more processes than this have samples.
   static let mostProcesses = 512
-  /// No more calls, or results, of a process than this have samples of their own.
-  static let mostNames = 64
   /// The samples of processes, all together, come to no more than about this.
   static let mostSamples = 150_000
 

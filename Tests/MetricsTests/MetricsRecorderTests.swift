@@ -170,10 +170,45 @@ import TraceEvents
     }
     try story.tell(until: 100_000)
     let process = try #require(story.recorder.figures().processes.first)
-    #expect(process.calls.count <= 65)
+    #expect(process.calls.count <= 64)
     #expect(process.blocked.count == 11)
     #expect(process.blocked.reduce(0) { $0 + $1.latency.count } == 4000)
     #expect(process.calls.reduce(0) { $0 + $1.latency.count } == 2001)
+  }
+
+  /// A name that has a count of its own keeps it, and `other` only grows, whatever comes later.
+  @Test func countsAreNeverTakenBack() throws {
+    var story = Story()
+    story.start(1, at: 0)
+    var (fibril, now): (UInt64, UInt64) = (2, 0)
+    var (results, calls): ([String: UInt64], [String: UInt64]) = ([:], [:])
+    for round in 1...4 as ClosedRange<UInt64> {
+      // The later a number comes, the more often it does.
+      for number in 1...100 as ClosedRange<UInt64> where number <= 25 * round {
+        for _ in 0..<number {
+          now += 10
+          story.submit(fibril, call: UInt32(number), by: 1, at: now)
+          story.block(fibril, FIBRIL_REASON_CALL, object: number, at: now)
+          story.wake(fibril, at: now + 5)
+          story.end(fibril, -Int64(number), at: now + 6)
+          fibril += 1
+        }
+      }
+      now += 10
+      story.submit(fibril, call: 0, by: 1, at: now)
+      story.end(fibril, 0, at: now)
+      fibril += 1
+      try story.tell(until: now + 10)
+      let process = try #require(ChosenProcesses(story.recorder.figures().processes).processes.first)
+      #expect(process.results.count <= 64 && process.calls.count <= 64)
+      #expect(process.results.reduce(0) { $0 + $1.count } == process.counts.teardowns)
+      let newResults = Dictionary(uniqueKeysWithValues: process.results.map { ($0.name, $0.count) })
+      let newCalls = Dictionary(uniqueKeysWithValues: process.calls.map { ($0.call, $0.latency.count) })
+      for (name, count) in results { #expect(newResults[name] ?? 0 >= count, "\(name)") }
+      for (name, count) in calls { #expect(newCalls[name] ?? 0 >= count, "\(name)") }
+      #expect(newResults["ok"] == round)
+      (results, calls) = (newResults, newCalls)
+    }
   }
 
   @Test func asJSON() throws {

@@ -32,8 +32,8 @@ public struct KeyedLatencies: Sendable {
 
   /// Beyond all numbers of system calls and reasons.
   public static let other: UInt32 = 1023
-  /// A program seldom waits for more than a dozen, and each takes some 20 KB.
-  private static let mostKeys = 64
+  /// `other` among them. A program seldom waits for more than a dozen, and each takes some 20 KB.
+  static let mostKeys = 64
 
   public mutating func record(_ nanoseconds: UInt64, key: UInt32) {
     latencies[place(of: key)].record(nanoseconds)
@@ -47,7 +47,7 @@ public struct KeyedLatencies: Sendable {
     let key = Int(min(key, Self.other))
     if key >= places.count { places += Array(repeating: -1, count: key + 1 - places.count) }
     if places[key] < 0 {
-      if latencies.count >= Self.mostKeys, key != Self.other { return place(of: Self.other) }
+      if latencies.count >= Self.mostKeys - 1, key != Self.other { return place(of: Self.other) }
       places[key] = Int16(latencies.count)
       keys.append(UInt32(key))
       latencies.append(Latency())

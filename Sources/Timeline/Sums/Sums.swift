@@ -7,6 +7,7 @@ public struct Sums: TimelineSink {
   public var latencies = Latencies()
   /// By error number; 0 counts what succeeded, the last one errors without a number.
   private(set) var results = [UInt64](repeating: 0, count: mostErrors + 1)
+  private var errorsTold = 0
   /// Time that tasks ran fibrils and slept, in ns, until their latest switch.
   public private(set) var tasks: [UInt64: TaskTime] = [:]
   public private(set) var total = TaskTime()
@@ -14,6 +15,9 @@ public struct Sums: TimelineSink {
 
   /// One beyond the last number of an error.
   static let mostErrors = 134
+  /// Which errors have a count of their own is settled when they first occur: no count is ever taken back. Beside them
+  /// are `ok` and `other`.
+  static let mostErrorsTold = 62
 
   public struct TaskTime {
     public var busy: UInt64 = 0
@@ -38,8 +42,11 @@ public struct Sums: TimelineSink {
   }
 
   mutating func count(result: Int64) {
-    let error = result < 0 ? min(result.magnitude, UInt64(Self.mostErrors)) : 0
-    results[Int(error)] &+= 1
+    var error = result < 0 ? Int(min(result.magnitude, UInt64(Self.mostErrors))) : 0
+    if results[error] == 0, error > 0, error < Self.mostErrors {
+      if errorsTold < Self.mostErrorsTold { errorsTold += 1 } else { error = Self.mostErrors }
+    }
+    results[error] &+= 1
   }
 
   // MARK: TimelineSink
