@@ -83,7 +83,7 @@ public struct TaskFigures: Equatable, Sendable {
   public var task: UInt64
   /// 0: not known.
   public var threadID: UInt32
-  /// Time it ran fibrils, and slept in the kernel, in ns. Neither ever decreases.
+  /// Time it ran fibrils, and slept in the kernel, in ns. A loss takes back what seemed so since its latest event.
   public var busyTime: UInt64
   public var sleepTime: UInt64
   /// How much of the last seconds it was busy, from 0 to 1.

@@ -17,6 +17,9 @@ struct MeteredProcess {
   private var names: [String] = []
   private var plainClock = TickClock(source: .monotonic)
   private var hasBegun = false
+  /// Those of which nothing more comes. At its end that is said of all tasks of a process that lives on: they are there
+  /// as long as no moment after it has been told.
+  var silentTasks: Set<UInt64> = []
 
   /// More are not remembered: who makes names up has nameless fibrils.
   private static let mostNames = 1 << 14
@@ -46,6 +49,7 @@ struct MeteredProcess {
   mutating func decode(
     _ records: RawSpan, of task: UInt64, from first: UInt64, _ clock: inout TickClock, into events: inout [Event]
   ) {
+    if !silentTasks.isEmpty { silentTasks.remove(task) }
     switch process.clock {
     case .timeStampCounter: decoder.decode(records, task: task, first: first, clock: &clock, into: &events)
     case .monotonic: decoder.decode(records, task: task, first: first, clock: &plainClock, into: &events)
@@ -56,6 +60,12 @@ struct MeteredProcess {
     hasBegun = true
     if let last = events.last { latest = max(latest, last.time) }
     timeline.consume(events, into: &sums)
+  }
+
+  mutating func forgetSilentTasks() {
+    if silentTasks.isEmpty { return }
+    for task in silentTasks { timeline.forget(task: task, into: &sums) }
+    silentTasks = []
   }
 
   /// Everything up to `time` has been told.

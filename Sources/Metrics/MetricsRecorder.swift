@@ -70,6 +70,7 @@ public struct MetricsRecorder: RecordingSink {
   public mutating func take(stack: [UInt64], id: UInt32, of process: Int) {}
 
   public mutating func begin(task: UInt64, at number: UInt64, of process: Int) {
+    processes[process]?.silentTasks.remove(task)
     processes[process]?.decoder.begin(task: task, at: number)
   }
 
@@ -81,6 +82,7 @@ public struct MetricsRecorder: RecordingSink {
   public mutating func end(task: UInt64, at number: UInt64, of process: Int) {
     processes[process]?.decoder.end(task: task, at: number, into: &events)
     consumeEvents(of: process)
+    processes[process]?.silentTasks.insert(task)
   }
 
   public mutating func end(_ process: Int, _ ending: ProcessEnding, at time: UInt64) {
@@ -99,7 +101,10 @@ public struct MetricsRecorder: RecordingSink {
 
   public mutating func mark(_ time: UInt64) {
     self.time = max(self.time, time)
-    for index in Array(processes.keys) { processes[index]?.noteLoad(at: self.time) }
+    for index in Array(processes.keys) {
+      processes[index]?.forgetSilentTasks()
+      processes[index]?.noteLoad(at: self.time)
+    }
   }
 
   private mutating func consumeEvents(of process: Int) {

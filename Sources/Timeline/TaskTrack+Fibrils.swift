@@ -100,11 +100,11 @@ extension TaskTrack {
   }
 
   /// Ends the fibril that is being torn down, if one is.
-  mutating func end(at time: UInt64, _ sink: inout some TimelineSink) {
+  mutating func end(at time: UInt64, isCut: Bool = false, _ sink: inout some TimelineSink) {
     guard let fibril = ending else { return }
     ending = nil
     guard let index = fibrils.place(of: fibril) else { return }
-    fibrils[index].close(at: time, fibril, frame, isOpenEnded: false, &sink)
+    fibrils[index].close(at: time, fibril, frame, isOpenEnded: false, isCut: isCut, &sink)
     fibrils.remove(fibril)
   }
 }

@@ -117,7 +117,7 @@ struct TaskTrack {
       losses.append(loss)
       if fibrils.count > fibrilsToForgetAt { forgetSilentFibrils(&sink) }
     }
-    end(at: known, &sink)
+    end(at: known, isCut: true, &sink)
     // What the snapshot showed may have come about within the gap.
     if isFresh, replayFrom >= number { activity = .unknown }
     isFresh = false

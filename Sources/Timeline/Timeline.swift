@@ -78,6 +78,14 @@ public struct Timeline {
     }
   }
 
+  /// Forgets a task of which nothing more comes, though its stop never arrived. What it did when it was last heard of is
+  /// open-ended.
+  public mutating func forget(task: UInt64, into sink: inout some TimelineSink) {
+    guard let index = taskIndex[task] else { return }
+    tasks[index].finish(at: tasks[index].clock, taskStops: false, &sink)
+    forget(task, index)
+  }
+
   /// Ends the trace: closes every open slice at `time`, CLOCK_MONOTONIC in ns.
   public mutating func finish(at time: UInt64, into sink: inout some TimelineSink) {
     for task in taskIndex.keys.sorted() {

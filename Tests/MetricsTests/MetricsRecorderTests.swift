@@ -113,6 +113,38 @@ import TraceEvents
     #expect(Self.durations(figures.running) == [1, 10, 10])
   }
 
+  /// Its stop was lost. Whatever lives when all of the process ends is there to the last.
+  @Test(arguments: [false, true]) func aTaskThatEndsIsNoMore(endsAtOnce: Bool) throws {
+    var story = try Story.worked()
+    let before = try #require(story.recorder.figures().processes.first)
+    story.recorder.end(task: 1, at: 500, of: 0)
+    if endsAtOnce {
+      story.recorder.end(0, .traceEnded, at: 300)
+    } else {
+      story.recorder.mark(300)
+      #expect(story.recorder.figures().processes[0].lost > 0)
+    }
+    let after = try #require(story.recorder.figures().processes.first)
+    #expect(after.tasks.count == (endsAtOnce ? 1 : 0))
+    #expect(after.living.unknown == (endsAtOnce ? 2 : 0))
+    #expect(after.busyTime >= before.busyTime)
+    #expect(Self.durations(after.running) == Self.durations(before.running))
+  }
+
+  /// A fibril runs on after its teardown until the switch away from it; nobody knows when that was.
+  @Test func whatALossCutsAfterATeardownIsNoDuration() throws {
+    var story = Story()
+    story.start(1, at: 0)
+    story.spawn(2, by: 1, at: 10)
+    story.block(1, FIBRIL_REASON_JOIN, object: 2, at: 20)
+    story.turn(1, 2, FIBRIL_STATE_BLOCKED, at: 20)
+    story.end(2, at: 50)
+    try story.tell(until: 60)
+    story.recorder.end(task: 1, at: 500, of: 0)
+    story.recorder.mark(100)
+    #expect(Self.durations(story.recorder.figures().processes[0].running) == [1, 20, 20])
+  }
+
   @Test func anIntervalHasItsOwnLatencies() throws {
     var story = try Story.worked()
     #expect(story.recorder.figures(ofInterval: true).processes[0].runQueueWait.count == 4)
