@@ -10,8 +10,9 @@ struct Output {
   var bytes = ByteBuffer()
   /// An event to send after that. A newer one takes its place.
   var next: ByteBuffer?
-  /// A slice is on its way.
+  /// A slice is on its way, since then.
   var isSending = false
+  var sendsSince = NIODeadline.now()
   var stall: Scheduled<Void>?
 
   func cancel() { stall?.cancel() }
@@ -39,6 +40,7 @@ extension Connection {
   private func sendSlice() {
     guard let slice = output.bytes.readSlice(length: min(output.bytes.readableBytes, Output.sliceBytes)) else { return }
     output.isSending = true
+    output.sendsSince = .now()
     let loop = channel.eventLoop.assumeIsolated()
     output.stall = loop.scheduleTask(in: .milliseconds(core.options.stallDeadline)) { [self] in close() }
     channel.writeAndFlush(slice).assumeIsolated().whenComplete { [self] result in

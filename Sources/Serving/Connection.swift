@@ -52,6 +52,9 @@ final class Connection: ChannelInboundHandler {
     }
   }
 
+  /// Whether its reader is so slow that it may be closed for one that may be quicker.
+  var isSlow: Bool { output.isSending && output.sendsSince + .milliseconds(core.options.slowAfter) <= .now() }
+
   private var isReading: Bool { state != .lingering && state != .closed }
 
   func channelActive(context: ChannelHandlerContext) {

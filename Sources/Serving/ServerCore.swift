@@ -31,13 +31,12 @@ final class ServerCore {
   func admit(_ channel: any Channel) throws {
     guard !isEnding else { throw ChannelError.ioOnClosedChannel }
     if connections.count >= options.mostConnections {
-      // A client that sends its request slowly, or none, gives way to one that may be quicker.
-      guard let idle = connections.values.filter(\.isIdle).min(by: { $0.idleSince < $1.idleSince }) else {
+      guard let last = leastMissed() else {
         counts.refusedConnections += 1
         throw ChannelError.ioOnClosedChannel
       }
-      if !idle.wasAnswered { counts.refusedConnections += 1 }
-      idle.close()
+      if !last.wasAnswered { counts.refusedConnections += 1 }
+      last.close()
     }
     let connection = Connection(core: self, channel: channel)
     var limits = NIOHTTPDecoderLimitConfiguration()
@@ -47,6 +46,13 @@ final class ServerCore {
     try channel.pipeline.syncOperations.addHandlers([ByteToMessageHandler(decoder), connection])
     connections[ObjectIdentifier(connection)] = connection
     channel.closeFuture.assumeIsolated().whenComplete { _ in connection.forget() }
+  }
+
+  /// A client that sends its request slowly, or none, gives way to one that may be quicker; else one that asks and does
+  /// not read.
+  private func leastMissed() -> Connection? {
+    connections.values.filter(\.isIdle).min { $0.idleSince < $1.idleSince }
+      ?? connections.values.filter(\.isSlow).min { $0.output.sendsSince < $1.output.sendsSince }
   }
 
   func remove(_ connection: Connection) {

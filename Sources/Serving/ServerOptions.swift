@@ -22,6 +22,8 @@ public struct ServerOptions: Sendable {
   public var idleDeadline: Int64 = 30_000
   /// In ms, in which a reader takes the next 64 KiB of its answer.
   public var stallDeadline: Int64 = 10_000
+  /// In ms, after which a reader who has not taken them gives way to a new connection, where there is no other room.
+  public var slowAfter: Int64 = 250
   /// In ms, for which a connection lingers after its last answer, so that its peer can read that, and in which
   /// connections end when the server does.
   public var lingerDeadline: Int64 = 1_000

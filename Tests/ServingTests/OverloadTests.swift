@@ -112,6 +112,19 @@ import Testing
     }
   }
 
+  @Test func whoAsksAndDoesNotReadKeepsNobodyOut() async throws {
+    let source = FakeSource()
+    source.change { $0.figures = [UInt8](repeating: 0x20, count: 4 << 20) }
+    try await withServer(source: source, { $0.mostConnections = 2 }) { _, address throws in
+      let stalled = try (0..<2).map { _ in try Client(address.port, receiveBuffer: 4096) }
+      for client in stalled {
+        client.send("GET /figures.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        #expect(try client.receiveHead()?.status == 200)
+      }
+      wait { (try? ask(address.port, "GET /healthz"))?.status == 200 }
+    }
+  }
+
   @Test func endingIsNotHeldUpByWhoDoesNotReadOrAnswer() async throws {
     let source = FakeSource()
     source.change {
