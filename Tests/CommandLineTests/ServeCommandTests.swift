@@ -11,7 +11,8 @@ import Testing
     ["--listen", "example.org:80"], ["--listen", "::1:80"], ["--listen", "[127.0.0.1]:80"], ["--listen", "127.1:80"],
     ["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"], ["--listen", "[::ffff:127.0.0.1]:0"],
     ["--listen", "10.0.0.1:0"],
-    ["--buffer", "3MiB"], ["-p", "1", "--systemd-unit"], ["x"],
+    ["--buffer", "3MiB"], ["-p", "1", "--systemd-unit"],
+    ["--token-file", "token", "--systemd-unit"], ["x"],
   ])
   func wrongUsageIs64(arguments: [String]) throws {
     let run = try Run("fibril", ["serve"] + arguments)

@@ -81,6 +81,9 @@ struct Serve: ParsableCommand {
       throw ValidationError(
         "\(listen.text) can be reached from elsewhere: say with --token-file who may read, or listen at 127.0.0.1")
     }
+    if systemdUnit, let tokenFile, !tokenFile.hasPrefix("/") {
+      throw ValidationError("a unit knows no directory of yours: give --token-file the whole path of \(tokenFile)")
+    }
     if systemdUnit, !pid.isEmpty { throw ValidationError("a unit outlives processes: give it -a or --comm, not -p") }
   }
 
