@@ -1,6 +1,7 @@
 // An exporter that runs for a test, and what it answers.
 import Foundation
 import Testing
+import TraceEvents
 
 /// `fibril serve` in the background, at a free port of the loopback interface.
 final class Exporter {
@@ -51,6 +52,14 @@ final class Exporter {
     return tool.process.terminationReason == .exit ? tool.process.terminationStatus : -1
   }
 
+  /// The process by which it makes a dump.
+  var dumping: Int32? {
+    directoryEntries("/proc", limit: 1 << 17).compactMap { Int32($0) }.first {
+      guard let status = ProcessStatus($0), status.parent == id, status.state != "Z" else { return false }
+      return contentsOfProcFile("/proc/\($0)/cmdline", limit: 64)?.hasPrefix("fibril\0dump\0") == true
+    }
+  }
+
   /// Its memory, in KiB.
   func residentKilobytes() throws -> Int {
     let status = try String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8)
@@ -70,6 +79,23 @@ final class Exporter {
     let mappings = (try? String(contentsOfFile: "/proc/\(id)/maps", encoding: .utf8)) ?? ""
     holdings["buffers"] = mappings.split(separator: "\n").count { $0.contains("/memfd:") }
     return holdings
+  }
+}
+
+/// What the kernel says of a process.
+struct ProcessStatus {
+  /// Its letter.
+  var state: Substring
+  var parent: Int32
+
+  /// Nil: there is none.
+  init?(_ id: Int32) {
+    guard let text = contentsOfProcFile("/proc/\(id)/stat", limit: 4096), let end = text.lastIndex(of: ")") else {
+      return nil
+    }
+    let words = text[end...].split(separator: " ")
+    guard words.count > 2, let parent = Int32(words[2]) else { return nil }
+    (state, self.parent) = (words[1], parent)
   }
 }
 

@@ -3,6 +3,8 @@ import Foundation
 import Testing
 import TraceEvents
 
+@testable import Inspection
+
 @Suite struct ServeTests {
   private let workload = builtPrograms.appending(path: "fibril-workload").path
 
@@ -91,6 +93,29 @@ import TraceEvents
     let ended = try exporter.wait { $0["fibril_followed_processes"] == 0 }
     #expect(ended.sum("fibril_live_fibrils", pid) == nil && ended.sum("fibril_process_info", pid) == 1)
     #expect(try exporter.ask("dump?pid=\(subject.id)", ["-X", "POST"]).status == 404)
+  }
+
+  /// What dumps would go on without the exporter: here for ever, since it stands still.
+  @Test func aDumpEndsWithTheExporter() throws {
+    let program = try OwnProgram(workload)
+    let subject = try Subject(program.path, ["--fibrils", "5000", "--blocks", "0", "--park", "60"])
+    _ = try subject.wait { $0.fibrils.count { $0.state == .blocked } > 5000 }
+    let exporter = try Exporter(["-p", "\(subject.id)"])
+    while true {
+      let reader = try RunningTool(
+        ["-sS", "--noproxy", "*", "-m", "60", "-X", "POST", "\(exporter.address)dump?pid=\(subject.id)"],
+        path: "/usr/bin/curl")
+      var dumping: Int32?
+      while dumping == nil, reader.process.isRunning { dumping = exporter.dumping }
+      // It may be over by now.
+      guard let dumping, let stop = try? ProcessStop(processID: dumping), exporter.dumping == dumping else { continue }
+      #expect(exporter.end(SIGTERM) == 0)
+      let left = ProcessStatus(dumping)
+      #expect(left == nil || left?.state == "Z")
+      if left != nil { kill(dumping, SIGKILL) }
+      _ = stop.thaw()
+      return
+    }
   }
 
   @Test func anAddressThatIsTaken() throws {

@@ -113,6 +113,7 @@ struct Serve: ParsableCommand {
     var collector = MetricsCollector(session, endsWithProcesses: !pid.isEmpty, answering: requests)
     defer {
       requests.close()
+      DumpProcess.end()
       server.end(why: "the exporter has ended")
       session.detach()
     }

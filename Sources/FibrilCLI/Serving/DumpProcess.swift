@@ -2,6 +2,7 @@
 internal import CSystemCalls
 internal import Glibc
 internal import Serving
+internal import Synchronization
 
 /// Runs `fibril dump`.
 enum DumpProcess {
@@ -12,9 +13,37 @@ enum DumpProcess {
   /// Where more live, equal stacks are merged.
   private static let mostSingle: UInt64 = 1000
 
+  private enum State { case idle, dumps(pid_t), over }
+  private static let state = Mutex(State.idle)
+
+  /// Ends the dump that is being made, which would go on by itself. There are no others afterwards.
+  static func end() {
+    state.withLock { state in
+      if case .dumps(let process) = state { kill(process, SIGKILL) }
+      state = .over
+    }
+  }
+
+  private static func start(_ arguments: [String]) -> Child? {
+    state.withLock { state in
+      if case .over = state {
+        errno = ECANCELED
+        return nil
+      }
+      let child = Child(arguments)
+      if let child { state = .dumps(child.process) }
+      return child
+    }
+  }
+
+  /// Its id is about to be anybody's.
+  fileprivate static func forget() {
+    state.withLock { if case .dumps = $0 { $0 = .idle } }
+  }
+
   static func dump(_ process: Int32, fibrils: UInt64) -> Result<[UInt8], DumpFailure> {
     let form = fibrils > mostSingle ? ["--compact"] : []
-    guard let child = Child(["fibril", "dump", "-p", "\(process)"] + form) else {
+    guard let child = start(["fibril", "dump", "-p", "\(process)"] + form) else {
       return .failure(.failed("cannot start a process that dumps: \(unsafe String(cString: strerror(errno)))"))
     }
     let (output, errors, ending) = child.gather(mostBytes, mostErrorBytes, seconds: longest)
@@ -37,7 +66,7 @@ enum DumpProcess {
 
 /// This program, run once more.
 private struct Child {
-  private let process: pid_t
+  let process: pid_t
   /// Of its output and its errors.
   private var ends: [Int32] = [-1, -1]
 
@@ -72,6 +101,9 @@ private struct Child {
       if texts[0].count > mostBytes { cut = .long }
     }
     if cut != nil { kill(process, SIGKILL) }
+    var end = unsafe siginfo_t()
+    while unsafe waitid(P_PID, id_t(process), &end, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+    DumpProcess.forget()
     var status: Int32 = 0
     while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
     for descriptor in ends { close(descriptor) }
