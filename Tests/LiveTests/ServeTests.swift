@@ -118,6 +118,18 @@ import TraceEvents
     }
   }
 
+  /// The limit that the session gives would not do for the processes: each costs a descriptor.
+  @Test func itTakesTheDescriptorsThatItMay() throws {
+    let exporter = try Exporter(
+      ["--comm", "no such name"], launcher: ["/bin/sh", "-c", "ulimit -Sn 64 && exec \"$0\" \"$@\""]
+        + [builtPrograms.appending(path: "fibril").path])
+    let samples = try exporter.samples()
+    let limit = try String(contentsOfFile: "/proc/\(exporter.id)/limits", encoding: .utf8)
+      .split(separator: "\n").first { $0.hasPrefix("Max open files") }
+    let most = try #require(limit?.split(separator: " ").dropFirst(4).first.flatMap { Double($0) })
+    #expect(most > 64 && samples["process_max_fds"] == most)
+  }
+
   @Test func anAddressThatIsTaken() throws {
     let exporter = try Exporter(["--comm", "no such name"])
     let taken = exporter.address.dropFirst("http://".count).dropLast()

@@ -94,6 +94,7 @@ struct Serve: ParsableCommand {
   }
 
   private func serve() throws {
+    raiseDescriptorLimit()
     let token = try tokenFile.map { file throws(TokenError) in try AccessToken(file: file) }
     // The texts of answers are large, and held for a moment only.
     fibril_keep_little_memory()

@@ -16,6 +16,17 @@ extension ExporterFigures {
   }
 }
 
+/// Takes as many descriptors as it may: each process that is followed costs one, and shells and systemd give 1024 unless
+/// asked for more.
+func raiseDescriptorLimit() {
+  let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  var limit = rlimit()
+  guard unsafe getrlimit(resource, &limit) == 0 else { return }
+  limit.rlim_cur = limit.rlim_max
+  // What is refused stays as it was.
+  unsafe _ = setrlimit(resource, &limit)
+}
+
 func nanosecondsSince1970() -> UInt64 {
   var time = timespec()
   unsafe _ = clock_gettime(CLOCK_REALTIME, &time)
