@@ -40,10 +40,11 @@ import Testing
 
   /// The C library as this process has it.
   private func library() throws -> (base: UInt64, line: String) {
-    let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-    let first = try #require(maps.split(separator: "\n").first { $0.hasSuffix("/libc.so.6") })
-    let base = try #require(UInt64(first.prefix { $0 != "-" }, radix: 16))
-    let path = String(first[first.firstIndex(of: "/")!...])
+    // Not from /proc/self/maps, which changes while other tests run.
+    var information = unsafe Dl_info()
+    try #require(unsafe dladdr(dlsym(nil, "qsort"), &information) != 0)
+    let base = unsafe UInt64(UInt(bitPattern: information.dli_fbase))
+    let path = unsafe URL(filePath: String(cString: information.dli_fname)).resolvingSymlinksInPath().path
     let id = try #require(try ELFNotes.buildID(inFile: path))
     let digits = id.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     let (low, high) = (String(base, radix: 16), String(base + (4 << 20), radix: 16))
