@@ -75,7 +75,7 @@ struct Stat: ParsableCommand {
 
   func run() throws {
     try Tracing.run {
-      let output = try OutputFile(path: "-", option: "")
+      let output = OutputFile.standard
       if let recording { try count(recording, output) } else { try count(into: output) }
     }
   }

@@ -5,7 +5,7 @@ internal import Texts
 internal import TraceEvents
 
 struct StatOutput: TraceOutput, ForwardingSink {
-  var sink = MetricsRecorder(mostEnded: 1 << 16)
+  var sink = MetricsRecorder(mostEnded: 1 << 14)
   private let interval: UInt64?
   private let isJSON: Bool
   /// Of the recording that is counted; nil: of processes, now.
@@ -41,6 +41,9 @@ struct StatOutput: TraceOutput, ForwardingSink {
   mutating func finish(at time: UInt64) throws {
     if isJSON { return try write(json(sink.figures(ofInterval: interval != nil))) }
     let figures = sink.figures()
+    if figures.forgottenProcesses > 0 {
+      Diagnostics.say("\(figures.forgottenProcesses) processes ended before these, and are not shown any more")
+    }
     var text = ByteText()
     for process in figures.processes { StatTable(process).append(to: &text) }
     try write(text)
