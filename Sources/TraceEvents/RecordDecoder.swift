@@ -125,7 +125,11 @@ private struct TaskStream: Sendable {
     expected = number + 1
     received += 1
     let kind = UInt32(record.kind)
-    if extend(record, kind) { return }
+    if extend(record, kind) {
+      // A submit is whole with its entry, and whoever submits may run on for long.
+      if kind == FIBRIL_RECORD_SUBMIT_ENTRY.rawValue { release(into: &events) }
+      return
+    }
     release(into: &events)
     guard let body = Event.Body(record, kind) else { return }
     lastTime = clock.nanoseconds(atTicks: record.time)

@@ -84,6 +84,18 @@ import TraceEvents
     #expect(load > 0.4 && load < 0.6, "\(load)")
   }
 
+  /// Who submits a fibril and runs on for long is just what lets it wait.
+  @Test func aFibrilThatIsLetWaitIsThere() throws {
+    var story = Story()
+    story.start(1, at: 0)
+    story.spawn(2, by: 1, at: 10)
+    try story.tell(until: 1000)
+    let process = try #require(story.recorder.figures().processes.first)
+    #expect(process.counts.submits == 1)
+    #expect([process.living.runnable, process.living.oldestRunnable] == [1, 990])
+    #expect(process.slowest.map(\.name) == ["worker"])
+  }
+
   @Test func timeOfATaskNeverDecreases() throws {
     var story = try Story.worked()
     try story.tell(until: 1000)

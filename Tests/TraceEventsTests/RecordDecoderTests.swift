@@ -59,9 +59,15 @@ import Testing
     #expect(decoding.events.isEmpty)
     records.add(FIBRIL_RECORD_SUBMIT_ENTRY, fibril: 8, arg: 0x4000)
     decoding.decode(records, first: 0)
-    #expect(decoding.bodies.isEmpty)
-    decoding.decoder.finish(into: &decoding.events)
     #expect(decoding.bodies == [.submitClosure(fibril: 8, parent: 7, entry: 0x4000, name: 0)])
+    // A block may have more than one that follow it, or none.
+    records.add(FIBRIL_RECORD_BLOCK, fibril: 8, arg: 5, arg32: FIBRIL_REASON_SLEEP.rawValue)
+    decoding.decode(records, first: 0)
+    records.add(FIBRIL_RECORD_BLOCK_DEADLINE, fibril: 8, arg: 99)
+    decoding.decode(records, first: 0)
+    #expect(decoding.bodies.count == 1)
+    decoding.decoder.finish(into: &decoding.events)
+    #expect(decoding.bodies.last == .block(fibril: 8, reason: .sleep, object: 5, deadline: 99))
   }
 
   @Test func aSecondRecordWithoutItsFirstSaysNothing() {
