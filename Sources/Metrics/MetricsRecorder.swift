@@ -101,6 +101,7 @@ public struct MetricsRecorder: RecordingSink {
 
   public mutating func mark(_ time: UInt64) {
     self.time = max(self.time, time)
+    // The keys by themselves: held together with the dictionary they would have all of it copied.
     for index in Array(processes.keys) {
       processes[index]?.forgetSilentTasks()
       processes[index]?.noteLoad(at: self.time)
