@@ -2,6 +2,7 @@
 import ELFNotes
 import Foundation
 import Testing
+import TraceEvents
 
 @testable import Dumping
 
@@ -40,11 +41,10 @@ import Testing
 
   /// The C library as this process has it.
   private func library() throws -> (base: UInt64, line: String) {
-    // Not from /proc/self/maps, which changes while other tests run.
-    var information = unsafe Dl_info()
-    try #require(unsafe dladdr(dlsym(nil, "qsort"), &information) != 0)
-    let base = unsafe UInt64(UInt(bitPattern: information.dli_fbase))
-    let path = unsafe URL(filePath: String(cString: information.dli_fname)).resolvingSymlinksInPath().path
+    let maps = try #require(contentsOfProcFile("/proc/self/maps", limit: 64 << 20))
+    let first = try #require(maps.split(separator: "\n").first { $0.hasSuffix("/libc.so.6") })
+    let base = try #require(UInt64(first.prefix { $0 != "-" }, radix: 16))
+    let path = String(first[first.firstIndex(of: "/")!...])
     let id = try #require(try ELFNotes.buildID(inFile: path))
     let digits = id.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     let (low, high) = (String(base, radix: 16), String(base + (4 << 20), radix: 16))

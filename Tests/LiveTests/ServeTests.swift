@@ -121,7 +121,8 @@ import TraceEvents
   /// The limit that the session gives would not do for the processes: each costs a descriptor.
   @Test func itTakesTheDescriptorsThatItMay() throws {
     let exporter = try Exporter(
-      ["--comm", "no such name"], launcher: ["/bin/sh", "-c", "ulimit -Sn 64 && exec \"$0\" \"$@\""]
+      ["--comm", "no such name"],
+      launcher: ["/bin/sh", "-c", "ulimit -Sn 64 && exec \"$0\" \"$@\""]
         + [builtPrograms.appending(path: "fibril").path])
     let samples = try exporter.samples()
     let limit = try String(contentsOfFile: "/proc/\(exporter.id)/limits", encoding: .utf8)
