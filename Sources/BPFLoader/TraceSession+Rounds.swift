@@ -23,7 +23,7 @@ extension TraceSession {
       findBuffers(of: image)
       // A process that was started or forked has its beginning told when its buffers, or records, are there.
       if image.ident != nil, !image.isHeld { try introduce(image, &sink) }
-      if let number = image.number, let folder = ProcessFolder(processID: image.processID),
+      if options.tellsModules, let number = image.number, let folder = ProcessFolder(processID: image.processID),
         let modules = image.modules.changes(of: folder)
       {
         try sink.take(modules, of: number)

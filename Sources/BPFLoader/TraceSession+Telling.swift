@@ -69,7 +69,9 @@ extension TraceSession {
         index: number, processID: image.processID, parentID: image.parentID, command: image.command,
         executable: image.executable, origin: image.origin, clock: image.clock ?? Self.machineClock,
         begin: image.begin))
-    if let folder = ProcessFolder(processID: image.processID), let modules = image.modules.changes(of: folder) {
+    if options.tellsModules, let folder = ProcessFolder(processID: image.processID),
+      let modules = image.modules.changes(of: folder)
+    {
       try sink.take(modules, of: number)
     }
     try tellNames(of: image, &sink)

@@ -31,6 +31,8 @@ public final class TraceSession {
     /// Of all processes, only those that have one of these as the kernel's short name; empty: each of them. The others'
     /// probes fire too where they have the same files.
     public var commands: Set<String> = []
+    /// Tell what processes have mapped for execution, which takes longer than all else about one that does nothing.
+    public var tellsModules = true
 
     /// Reserve a whole buffer's room for each batch, as it must be on kernels before 6.16.
     var usesFixedEntries = false

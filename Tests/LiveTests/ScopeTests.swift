@@ -32,6 +32,7 @@ import Testing
       try expect(image, subject.outputAtEnd())
     }
     #expect(trace.images.count == subjects.count)
+    #expect(options.tellsModules || trace.images.allSatisfy(\.modules.isEmpty))
   }
 
   private func expect(_ image: RecordedTrace.Image, _ output: String) throws {
@@ -61,6 +62,7 @@ import Testing
     try expectAll([one], .processes([one.id]))
     var options = TraceSession.Options()
     options.attachesByFile = true
+    options.tellsModules = false
     try expectAll([other], .processes([other.id]), options)
   }
 

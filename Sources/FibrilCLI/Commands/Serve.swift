@@ -104,6 +104,7 @@ struct Serve: ParsableCommand {
     var options = TraceSession.Options(
       ringBytes: Int(buffer?.bytes ?? 8 << 20), follow: !pid.isEmpty, snapshot: { snapshots.read($0) })
     options.commands = Set(comm)
+    options.tellsModules = false
     let session = TraceSession(scope: pid.isEmpty ? .all : .processes(pid), options: options)
     try session.attach()
     let requests = FigureRequests()
