@@ -57,7 +57,7 @@ extension Connection {
     if state != .closed { respond(answer) }
   }
 
-  private func busy(_ line: String) -> Answer {
+  func busy(_ line: String) -> Answer {
     Refusal(.serviceUnavailable, line, headers: [("Retry-After", "1")]).answer
   }
 

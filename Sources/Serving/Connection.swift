@@ -140,7 +140,11 @@ final class Connection: ChannelInboundHandler {
   }
 
   /// Sends an answer; what comes after it is decided when it is sent.
-  func respond(_ answer: Answer) {
+  func respond(_ wanted: Answer) {
+    var answer = wanted
+    if let body = answer.body, body.count > Output.sliceBytes, !core.makeRoom(for: body.count) {
+      answer = busy("cannot answer now: too many readers have not taken their answers yet")
+    }
     deadline?.cancel()
     core.counts.add(code: Int(answer.status.code))
     wasAnswered = true

@@ -51,8 +51,23 @@ final class ServerCore {
   /// A client that sends its request slowly, or none, gives way to one that may be quicker; else one that asks and does
   /// not read.
   private func leastMissed() -> Connection? {
-    connections.values.filter(\.isIdle).min { $0.idleSince < $1.idleSince }
-      ?? connections.values.filter(\.isSlow).min { $0.output.sendsSince < $1.output.sendsSince }
+    connections.values.filter(\.isIdle).min { $0.idleSince < $1.idleSince } ?? slowest()
+  }
+
+  private func slowest() -> Connection? {
+    connections.values.filter(\.isSlow).min { $0.output.sendsSince < $1.output.sendsSince }
+  }
+
+  /// Whether an answer of so many bytes may be held beside the others. Readers that are slow give way to it.
+  func makeRoom(for bytes: Int) -> Bool {
+    func held() -> Int {
+      connections.values.reduce(0) { $1.state == .answering ? $0 + $1.output.bytes.storageCapacity : $0 }
+    }
+    while case let held = held(), held > 0, held + bytes > options.mostHeldBytes {
+      guard let slow = slowest() else { return false }
+      slow.close()
+    }
+    return true
   }
 
   func remove(_ connection: Connection) {

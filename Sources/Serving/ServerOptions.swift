@@ -16,6 +16,8 @@ public struct ServerOptions: Sendable {
   /// Most bytes of a request's target and headers, and of its body.
   public var headerLimit = 8 << 10
   public var bodyLimit = 1 << 10
+  /// Most bytes of answers that wait for their readers, all connections together; one alone may be larger.
+  public var mostHeldBytes = 64 << 20
   /// In ms, from a connection's start to the end of its first request.
   public var requestDeadline: Int64 = 5_000
   /// In ms, from the end of an answer to the end of the next request.

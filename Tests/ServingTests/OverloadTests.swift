@@ -125,6 +125,28 @@ import Testing
     }
   }
 
+  @Test(arguments: [50, 120_000]) func answersThatAreNotTakenAreFew(slowAfter: Int64) async throws {
+    let source = FakeSource()
+    source.change { $0.figures = [UInt8](repeating: 0x20, count: 4 << 20) }
+    try await withServer(
+      source: source,
+      {
+        $0.mostHeldBytes = 6 << 20
+        $0.slowAfter = slowAfter
+      }
+    ) { _, address throws in
+      let stalled = try Client(address.port, receiveBuffer: 4096)
+      stalled.send("GET /figures.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(try stalled.receiveHead()?.status == 200)
+      if slowAfter > 50 {
+        #expect(try ask(address.port, "GET /figures.json").status == 503)
+        #expect(try ask(address.port, "GET /healthz").status == 200)
+        stalled.close()
+      }
+      wait { (try? ask(address.port, "GET /figures.json"))?.status == 200 }
+    }
+  }
+
   @Test func endingIsNotHeldUpByWhoDoesNotReadOrAnswer() async throws {
     let source = FakeSource()
     source.change {
