@@ -102,7 +102,8 @@ struct Stat: ParsableCommand {
       try command.isEmpty
       ? .processes(pid)
       : .command(command, mask: interrupts.originalMask, mayLackProbes: follow, for: .batches)
-    let source = target.batchSource(ringBytes: buffer.map { Int($0.bytes) }, follow: follow)
+    let source = target.batchSource(
+      ringBytes: buffer.map { Int($0.bytes) }, follow: follow, tellsModules: false)
     try source.attach()
     let run = TraceRun(held: target.held, start: source.start, duration: duration?.nanoseconds)
     var counting = StatOutput(

@@ -35,12 +35,12 @@ final class BatchSource: TraceSource {
   private let session: TraceSession
   private let isEndless: Bool
 
-  init(_ scope: TraceSession.Scope, ringBytes: Int?, follow: Bool) {
+  init(_ scope: TraceSession.Scope, ringBytes: Int?, follow: Bool, tellsModules: Bool) {
     isEndless = if case .all = scope { true } else { false }
-    session = TraceSession(
-      scope: scope,
-      options: TraceSession.Options(
-        ringBytes: ringBytes ?? TraceSession.Options().ringBytes, follow: follow, snapshot: { Self.snapshot(of: $0) }))
+    var options = TraceSession.Options(
+      ringBytes: ringBytes ?? TraceSession.Options().ringBytes, follow: follow, snapshot: { Self.snapshot(of: $0) })
+    options.tellsModules = tellsModules
+    session = TraceSession(scope: scope, options: options)
   }
 
   var pollDescriptors: [Int32] { [session.pollDescriptor] }

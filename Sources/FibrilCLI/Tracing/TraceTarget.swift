@@ -29,14 +29,14 @@ enum TraceTarget {
   var held: HeldCommand? { if case .command(let held, _) = self { held } else { nil } }
 
   /// The session that traces it in batch mode.
-  func batchSource(ringBytes: Int?, follow: Bool) -> BatchSource {
+  func batchSource(ringBytes: Int?, follow: Bool, tellsModules: Bool = true) -> BatchSource {
     let scope: TraceSession.Scope =
       switch self {
       case .processes(let processes): .processes(processes)
       case .all: .all
       case .command(let held, let files): .command(held.processID, files: files)
       }
-    return BatchSource(scope, ringBytes: ringBytes, follow: follow)
+    return BatchSource(scope, ringBytes: ringBytes, follow: follow, tellsModules: tellsModules)
   }
 
   /// The session that traces it in precise mode: one process.
