@@ -2,22 +2,13 @@ import Fibril
 import Glibc
 import Testing
 
-/// What the system refuses: io_uring, threads, descriptors, memory. Limits hold for a whole process, so
-/// most of these run in a forked child, whose exit status says which of its expectations failed.
+/// What the system refuses: io_uring, threads, descriptors, memory. Limits hold for a whole process, and that of
+/// threads counts also those that an exit test has: so most of these run in a forked child, whose exit status says
+/// which of its expectations failed.
 @Suite(.serialized) struct CallFailureTests {
-  /// Runs `body` in a forked child on a thread that is no task. Returns its number, or 1000 + the signal
-  /// that ended it.
+  /// Forks on a thread that is no task.
   private static func inChild(_ body: @escaping @Sendable () throws -> Int32) throws -> Int32 {
-    try onThread {
-      let child = ForkTests.fork()
-      if child == 0 {
-        alarm(120)  // a call that is never made fails the test, and does not hang it
-        _exit((try? body()) ?? 99)
-      }
-      var status: CInt = 0
-      unsafe waitpid(child, &status, 0)
-      return status & 0x7f == 0 ? status >> 8 & 0xff : 1000 + status & 0x7f
-    }
+    try onThread { FibrilTests.inChild(body) }
   }
 
   private static func limit(_ resource: __rlimit_resource_t, to value: Int) {
@@ -66,36 +57,40 @@ import Testing
     #expect(status.contains("Name:\tfibril-helper"))
   }
 
-  @Test func withoutDescriptorsThereIsNoTask() throws {
-    let outcome = try Self.inChild {
-      Self.limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), to: 3)
-      do {
-        _ = try FibrilTask()
-        return 1
-      } catch let error as FibrilError {
-        return error.code == EMFILE && "\(error)".hasSuffix("Too many open files") ? 0 : 2
+  @Test func withoutDescriptorsThereIsNoTask() async {
+    await #expect(processExitsWith: .success) {
+      let outcome = try Self.inChild {
+        Self.limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), to: 3)
+        do {
+          _ = try FibrilTask()
+          return 1
+        } catch let error as FibrilError {
+          return error.code == EMFILE && "\(error)".hasSuffix("Too many open files") ? 0 : 2
+        }
       }
+      #expect(outcome == 0)
     }
-    #expect(outcome == 0)
   }
 
-  @Test(arguments: Way.allCases) func withoutDescriptorsCallsSaySo(_ way: Way) throws {
-    let outcome = try Self.inChild {
-      let task = try FibrilTask(options: way.options)
-      Self.limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), to: 3)
-      var codes: [Int32] = []
-      for _ in 0..<2 {
-        do {
-          _ = unsafe try "/".withCString { unsafe try Asys.call(.openat(AT_FDCWD, $0, flags: O_RDONLY)) }
-        } catch let error as SystemCallError {
-          codes.append(error.code)
+  @Test(arguments: Way.allCases) func withoutDescriptorsCallsSaySo(_ way: Way) async {
+    await #expect(processExitsWith: .success) { [way] in
+      let outcome = try Self.inChild {
+        let task = try FibrilTask(options: way.options)
+        Self.limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), to: 3)
+        var codes: [Int32] = []
+        for _ in 0..<2 {
+          do {
+            _ = unsafe try "/".withCString { unsafe try Asys.call(.openat(AT_FDCWD, $0, flags: O_RDONLY)) }
+          } catch let error as SystemCallError {
+            codes.append(error.code)
+          }
+          do { try Asys.call(SystemCall(.eventfd2)) } catch let error as SystemCallError { codes.append(error.code) }
         }
-        do { try Asys.call(SystemCall(.eventfd2)) } catch let error as SystemCallError { codes.append(error.code) }
+        task.joinAll()
+        return codes == [EMFILE, EMFILE, EMFILE, EMFILE] ? 0 : 1
       }
-      task.joinAll()
-      return codes == [EMFILE, EMFILE, EMFILE, EMFILE] ? 0 : 1
+      #expect(outcome == 0)
     }
-    #expect(outcome == 0)
   }
 
   /// RLIMIT_NPROC counts the threads of a user, and does not bind root.
@@ -104,130 +99,141 @@ import Testing
     return setuid(64_999) == 0
   }
 
-  @Test func atTheThreadLimitCallsWaitForAHelper() throws {
-    let outcome = try Self.inChild {
-      let task = try FibrilTask(options: Way.helpers.options)
-      let pipes = (0..<6).map { _ in TestPipe() }
-      guard Self.limitThreads(to: 3) else { return 77 }
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
-      defer { unsafe buffer.deallocate() }
-      for (index, pipe) in pipes.enumerated() {
-        unsafe try Asys.submit(.read(pipe.reading, into: buffer, cookie: UInt64(index)))
+  @Test func atTheThreadLimitCallsWaitForAHelper() async {
+    await #expect(processExitsWith: .success) {
+      let outcome = try Self.inChild {
+        let task = try FibrilTask(options: Way.helpers.options)
+        let pipes = (0..<6).map { _ in TestPipe() }
+        guard Self.limitThreads(to: 3) else { return 77 }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
+        defer { unsafe buffer.deallocate() }
+        for (index, pipe) in pipes.enumerated() {
+          unsafe try Asys.submit(.read(pipe.reading, into: buffer, cookie: UInt64(index)))
+        }
+        // This thread and two helpers; four calls wait.
+        for _ in 0..<2000 where Asys.callsWaitingForHelpers != 4 { usleep(1000) }
+        guard Asys.helperThreads == 2, Asys.callsWaitingForHelpers == 4 else { return 1 }
+        // One that waits is taken out at once; the others get their turns.
+        guard Asys.cancel(cookie: 5) == 1, Asys.pendingCalls == 5 else { return 2 }
+        for pipe in pipes.dropLast() { pipe.write("x") }
+        var completions: [Completion] = []
+        try Asys.awaitCompletions(minimum: 6, into: &completions)
+        task.joinAll()
+        let results = completions.sorted { $0.cookie < $1.cookie }.map(\.result)
+        return results == [1, 1, 1, 1, 1, -Int64(EINTR)] ? 0 : 3
       }
-      // This thread and two helpers; four calls wait.
-      for _ in 0..<2000 where Asys.callsWaitingForHelpers != 4 { usleep(1000) }
-      guard Asys.helperThreads == 2, Asys.callsWaitingForHelpers == 4 else { return 1 }
-      // One that waits is taken out at once; the others get their turns.
-      guard Asys.cancel(cookie: 5) == 1, Asys.pendingCalls == 5 else { return 2 }
-      for pipe in pipes.dropLast() { pipe.write("x") }
-      var completions: [Completion] = []
-      try Asys.awaitCompletions(minimum: 6, into: &completions)
-      task.joinAll()
-      let results = completions.sorted { $0.cookie < $1.cookie }.map(\.result)
-      return results == [1, 1, 1, 1, 1, -Int64(EINTR)] ? 0 : 3
+      try #require(outcome != 77, "run as root")
+      #expect(outcome == 0)
     }
-    try #require(outcome != 77, "run as root")
-    #expect(outcome == 0)
   }
 
   /// A limit that is lifted is noticed, also if nothing else happens in the task.
-  @Test func afterTheThreadLimitCallsGetTheirHelpers() throws {
-    let outcome = try Self.inChild {
-      let task = try FibrilTask(options: Way.helpers.options)
-      let pipes = (0..<3).map { _ in TestPipe() }
-      var limit = rlimit()
-      unsafe getrlimit(__rlimit_resource_t(6), &limit)
-      limit.rlim_cur = 2
-      unsafe setrlimit(__rlimit_resource_t(6), &limit)
-      guard setuid(64_998) == 0 else { return 77 }
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
-      defer { unsafe buffer.deallocate() }
-      for (index, pipe) in pipes.enumerated() {
-        unsafe try Asys.submit(.read(pipe.reading, into: buffer, cookie: UInt64(index)))
+  @Test func afterTheThreadLimitCallsGetTheirHelpers() async {
+    await #expect(processExitsWith: .success) {
+      let outcome = try Self.inChild {
+        let task = try FibrilTask(options: Way.helpers.options)
+        let pipes = (0..<3).map { _ in TestPipe() }
+        var limit = rlimit()
+        unsafe getrlimit(__rlimit_resource_t(6), &limit)
+        limit.rlim_cur = 2
+        unsafe setrlimit(__rlimit_resource_t(6), &limit)
+        guard setuid(64_998) == 0 else { return 77 }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
+        defer { unsafe buffer.deallocate() }
+        for (index, pipe) in pipes.enumerated() {
+          unsafe try Asys.submit(.read(pipe.reading, into: buffer, cookie: UInt64(index)))
+        }
+        for _ in 0..<2000 where Asys.callsWaitingForHelpers != 2 { usleep(1000) }
+        guard Asys.helperThreads == 1, Asys.callsWaitingForHelpers == 2 else { return 1 }
+        limit.rlim_cur = limit.rlim_max
+        unsafe setrlimit(__rlimit_resource_t(6), &limit)
+        // The call of the one helper there is does not end before.
+        pipes[2].write("x")
+        var completions: [Completion] = []
+        try Asys.awaitCompletions(deadline: .after(.seconds(10)), into: &completions)
+        for pipe in pipes.dropLast() { pipe.write("x") }
+        task.joinAll()
+        return completions == [Completion(cookie: 2, result: 1)] ? 0 : 2
       }
-      for _ in 0..<2000 where Asys.callsWaitingForHelpers != 2 { usleep(1000) }
-      guard Asys.helperThreads == 1, Asys.callsWaitingForHelpers == 2 else { return 1 }
-      limit.rlim_cur = limit.rlim_max
-      unsafe setrlimit(__rlimit_resource_t(6), &limit)
-      // The call of the one helper there is does not end before.
-      pipes[2].write("x")
-      var completions: [Completion] = []
-      try Asys.awaitCompletions(deadline: .after(.seconds(10)), into: &completions)
-      for pipe in pipes.dropLast() { pipe.write("x") }
-      task.joinAll()
-      return completions == [Completion(cookie: 2, result: 1)] ? 0 : 2
+      try #require(outcome != 77, "run as root")
+      #expect(outcome == 0)
     }
-    try #require(outcome != 77, "run as root")
-    #expect(outcome == 0)
   }
 
   /// Better that the task waits than that the call never happens.
-  @Test func withoutAnyHelperCallsRunInTurn() throws {
-    let outcome = try Self.inChild {
-      let task = try FibrilTask(options: Way.helpers.options)
-      guard Self.limitThreads(to: 1) else { return 77 }
-      let directory = unsafe open("/", O_RDONLY)
-      let locked = try Asys.call(SystemCall(.flock, UInt64(directory), UInt64(LOCK_SH)))
-      let stalls = task.counts.inlineStalls
-      return locked == 0 && stalls == 1 && Asys.helperThreads == 0 ? 0 : 1
+  @Test func withoutAnyHelperCallsRunInTurn() async {
+    await #expect(processExitsWith: .success) {
+      let outcome = try Self.inChild {
+        let task = try FibrilTask(options: Way.helpers.options)
+        guard Self.limitThreads(to: 1) else { return 77 }
+        let directory = unsafe open("/", O_RDONLY)
+        let locked = try Asys.call(SystemCall(.flock, UInt64(directory), UInt64(LOCK_SH)))
+        let stalls = task.counts.inlineStalls
+        return locked == 0 && stalls == 1 && Asys.helperThreads == 0 ? 0 : 1
+      }
+      try #require(outcome != 77, "run as root")
+      #expect(outcome == 0)
     }
-    try #require(outcome != 77, "run as root")
-    #expect(outcome == 0)
   }
 
   /// While anything else can run, a call waits for its first helper and holds up nobody.
-  @Test func withoutAnyHelperTheOtherFibrilsGoOn() throws {
-    let outcome = try Self.inChild {
-      let task = try FibrilTask(options: Way.helpers.options)
-      guard Self.limitThreads(to: 1) else { return 77 }
-      let pipe = TestPipe()
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
-      defer { unsafe buffer.deallocate() }
-      try unsafe Asys.submit(.read(pipe.reading, into: buffer, cookie: 1))
-      try unsafe Asys.submit(.read(pipe.reading, into: buffer, cookie: 2))
-      Asys.cancel(cookie: 1)
-      try Fibril.spawn { pipe.write("x") }
-      var completions: [Completion] = []
-      try Asys.awaitCompletions(minimum: 2, into: &completions)
-      guard task.counts.inlineStalls == 1, Asys.helperThreads == 0 else { return 1 }
-      return completions == [Completion(cookie: 1, result: -Int64(EINTR)), Completion(cookie: 2, result: 1)] ? 0 : 2
+  @Test func withoutAnyHelperTheOtherFibrilsGoOn() async {
+    await #expect(processExitsWith: .success) {
+      let outcome = try Self.inChild {
+        let task = try FibrilTask(options: Way.helpers.options)
+        guard Self.limitThreads(to: 1) else { return 77 }
+        let pipe = TestPipe()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
+        defer { unsafe buffer.deallocate() }
+        try unsafe Asys.submit(.read(pipe.reading, into: buffer, cookie: 1))
+        try unsafe Asys.submit(.read(pipe.reading, into: buffer, cookie: 2))
+        Asys.cancel(cookie: 1)
+        try Fibril.spawn { pipe.write("x") }
+        var completions: [Completion] = []
+        try Asys.awaitCompletions(minimum: 2, into: &completions)
+        guard task.counts.inlineStalls == 1, Asys.helperThreads == 0 else { return 1 }
+        return completions == [Completion(cookie: 1, result: -Int64(EINTR)), Completion(cookie: 2, result: 1)] ? 0 : 2
+      }
+      try #require(outcome != 77, "run as root")
+      #expect(outcome == 0)
     }
-    try #require(outcome != 77, "run as root")
-    #expect(outcome == 0)
   }
 
-  @Test func withoutMemoryTheCallsBeforeAreSubmitted() throws {
-    let outcome = try Self.inChild {
-      let task = try FibrilTask()
-      let pipe = TestPipe()
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
-      defer { unsafe buffer.deallocate() }
-      var completions: [Completion] = []
-      completions.reserveCapacity(200_000)
-      let calls = (0..<200_000).map { unsafe SystemCall.read(pipe.reading, into: buffer, cookie: UInt64($0)) }
-      let pages = { () -> Int in
-        var text = [UInt8](repeating: 0, count: 64)
-        let file = unsafe open("/proc/self/statm", O_RDONLY)
-        defer { close(file) }
-        let count = unsafe read(file, &text, 64)
-        return Int(String(decoding: text.prefix(max(0, count)), as: UTF8.self).split(separator: " ").first ?? "0") ?? 0
-      }()
-      // Room for 16,384 entries and some.
-      Self.limit(__rlimit_resource_t(RLIMIT_AS.rawValue), to: pages * 4096 + 4 << 20 + 100_000)
-      do {
-        try Asys.submit(calls)
-        return 1
-      } catch let error as FibrilError {
-        let pending = Asys.pendingCalls
-        guard error.code == ENOMEM, pending > 1000, pending < 200_000 else { return 2 }
-        guard error.action.contains("\(pending) calls") else { return 3 }
-        Asys.cancelAll()
-        try Asys.awaitCompletions(minimum: pending, into: &completions)
-        task.joinAll()
-        return completions.count == pending && Set(completions.map(\.cookie)).count == pending ? 0 : 4
+  @Test func withoutMemoryTheCallsBeforeAreSubmitted() async {
+    await #expect(processExitsWith: .success) {
+      let outcome = try Self.inChild {
+        let task = try FibrilTask()
+        let pipe = TestPipe()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
+        defer { unsafe buffer.deallocate() }
+        var completions: [Completion] = []
+        completions.reserveCapacity(200_000)
+        let calls = (0..<200_000).map { unsafe SystemCall.read(pipe.reading, into: buffer, cookie: UInt64($0)) }
+        let pages = { () -> Int in
+          var text = [UInt8](repeating: 0, count: 64)
+          let file = unsafe open("/proc/self/statm", O_RDONLY)
+          defer { close(file) }
+          let count = unsafe read(file, &text, 64)
+          return Int(String(decoding: text.prefix(max(0, count)), as: UTF8.self).split(separator: " ").first ?? "0")
+            ?? 0
+        }()
+        // Room for 16,384 entries and some.
+        Self.limit(__rlimit_resource_t(RLIMIT_AS.rawValue), to: pages * 4096 + 4 << 20 + 100_000)
+        do {
+          try Asys.submit(calls)
+          return 1
+        } catch let error as FibrilError {
+          let pending = Asys.pendingCalls
+          guard error.code == ENOMEM, pending > 1000, pending < 200_000 else { return 2 }
+          guard error.action.contains("\(pending) calls") else { return 3 }
+          Asys.cancelAll()
+          try Asys.awaitCompletions(minimum: pending, into: &completions)
+          task.joinAll()
+          return completions.count == pending && Set(completions.map(\.cookie)).count == pending ? 0 : 4
+        }
       }
+      #expect(outcome == 0)
     }
-    #expect(outcome == 0)
   }
 
   /// A deadline and the event it waits for at the same moment: the call ends once, one way or the other,

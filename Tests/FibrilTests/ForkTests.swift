@@ -2,13 +2,8 @@ import Fibril
 import Glibc
 import Testing
 
-@Suite struct ForkTests {
-  /// `fork(2)`, which Swift does not offer.
-  static func fork() -> pid_t {
-    typealias Fork = @convention(c) () -> pid_t
-    return unsafe unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)()
-  }
-
+/// Each in an exit test, since no other test may run where a child is forked.
+@Suite(.serialized) struct ForkTests {
   /// How many buffers of this process's file belong to a task.
   private static func liveBuffers() -> Int {
     for descriptor in CInt(3)..<1024 {
@@ -32,163 +27,153 @@ import Testing
     return -1
   }
 
-  @Test func aChildHasTheTaskThatForkedAlone() throws {
-    let ready = TestPipe()
-    let done = (0..<3).map { _ in TestPipe() }
-    let others = try done.map { done in
-      try TestThread {
-        let task = try FibrilTask()
-        ready.write(".")
-        try task.spawn { _ = try? done.readByCall() }
-        task.joinAll()
+  @Test func aChildHasTheTaskThatForkedAlone() async {
+    await #expect(processExitsWith: .success) {
+      let ready = TestPipe()
+      let done = (0..<3).map { _ in TestPipe() }
+      let others = try done.map { done in
+        try TestThread {
+          let task = try FibrilTask()
+          ready.write(".")
+          try task.spawn { _ = try? done.readByCall() }
+          task.joinAll()
+        }
       }
-    }
-    for _ in others {
-      var byte: UInt8 = 0
-      _ = unsafe read(ready.reading, &byte, 1)
-    }
-    let (here, status) = try onTask { task in
-      let here = Self.liveBuffers()
-      let child = Self.fork()
-      if child == 0 {
-        // Takes the locks that other threads may have held.
-        let fibril = try? task.spawn(name: "child \(getpid())") {}
-        try? fibril?.join()
-        _exit(CInt(truncatingIfNeeded: Self.liveBuffers()))
+      for _ in others {
+        var byte: UInt8 = 0
+        _ = unsafe read(ready.reading, &byte, 1)
       }
-      var status: CInt = 0
-      unsafe waitpid(child, &status, 0)
-      return (here, status)
+      let (here, status) = try onTask { task in
+        let here = Self.liveBuffers()
+        let status = inChild {
+          // Takes the locks that other threads may have held.
+          try task.spawn(name: "child \(getpid())") {}.join()
+          return CInt(truncatingIfNeeded: Self.liveBuffers())
+        }
+        return (here, status)
+      }
+      for pipe in done { pipe.write(".") }
+      for other in others { try other.join() }
+      #expect(here > 1)
+      #expect(status == 1)
     }
-    for pipe in done { pipe.write(".") }
-    for other in others { try other.join() }
-    #expect(here > 1)
-    #expect(status == 1 << 8)
-  }
-
-  /// Runs `body` in a forked child, which exits with what it returns, and hands back the status.
-  private static func inChild(_ body: () -> CInt) -> CInt {
-    let child = fork()
-    if child == 0 { _exit(body()) }
-    var status: CInt = 0
-    unsafe waitpid(child, &status, 0)
-    return status
   }
 
   /// What others wanted of the task they wanted of the parent's; what they want of the child's is done.
-  @Test func ordersBelongToWhoeverTookThem() throws {
-    let (status, ran) = try onTask { task in
-      final class Log: @unchecked Sendable { var ran: [String] = [] }
-      let log = Log()
-      let remote = task.remote
-      try remote.spawn { log.ran.append("parent") }
-      let status = Self.inChild {
-        try? remote.spawn { log.ran.append("child") }
-        WakeTarget.current.wake()
-        Fibril.yield()
-        Fibril.yield()
-        try? Fibril.sleep(for: .microseconds(1))
-        return log.ran == ["child"] ? 0 : 1
+  @Test func ordersBelongToWhoeverTookThem() async {
+    await #expect(processExitsWith: .success) {
+      let (status, ran) = try onTask { task in
+        final class Log: @unchecked Sendable { var ran: [String] = [] }
+        let log = Log()
+        let remote = task.remote
+        try remote.spawn { log.ran.append("parent") }
+        let status = inChild {
+          try? remote.spawn { log.ran.append("child") }
+          WakeTarget.current.wake()
+          Fibril.yield()
+          Fibril.yield()
+          try? Fibril.sleep(for: .microseconds(1))
+          return log.ran == ["child"] ? 0 : 1
+        }
+        try Fibril.sleep(for: .microseconds(1))
+        task.joinAll()
+        return (status, log.ran)
       }
-      try Fibril.sleep(for: .microseconds(1))
-      task.joinAll()
-      return (status, log.ran)
+      #expect(status == 0)
+      #expect(ran == ["parent"])
     }
-    #expect(status == 0)
-    #expect(ran == ["parent"])
   }
 
   /// In the child the tasks of other threads have ended: nothing can be spawned on them, and who waited for
   /// one of their fibrils waits no more. What the threads were doing to this task when it forked is as if
   /// they had not begun, or had ended.
-  @Test func aChildWaitsForNobodyThatIsNotThere() throws {
-    let ready = FibrilSemaphore(permits: 0)
-    final class Other: @unchecked Sendable {
-      var remote: RemoteTask?
-      var fibril: Fibril?
-      func take() -> Fibril {
-        var taken: Fibril?
-        swap(&taken, &fibril)
-        return taken!
+  @Test func aChildWaitsForNobodyThatIsNotThere() async {
+    await #expect(processExitsWith: .success) {
+      let ready = FibrilSemaphore(permits: 0)
+      final class Other: @unchecked Sendable {
+        var remote: RemoteTask?
+        var fibril: Fibril?
+        func take() -> Fibril {
+          var taken: Fibril?
+          swap(&taken, &fibril)
+          return taken!
+        }
       }
-    }
-    let shared = Other()
-    let end = FibrilSemaphore(permits: 0)
-    let other = try TestThread {
-      let task = try FibrilTask()
-      shared.remote = task.remote
-      shared.fibril = try task.spawn { try! end.acquire() }
-      ready.release()
-      task.joinAll()
-    }
-    try ready.acquire()
-    let (status, joined) = try onTask { task in
-      final class Log { var joined = 0; var woken = 0 }
-      let log = Log()
-      try task.spawn {
-        try! shared.take().join()
-        log.joined += 1
+      let shared = Other()
+      let end = FibrilSemaphore(permits: 0)
+      let other = try TestThread {
+        let task = try FibrilTask()
+        shared.remote = task.remote
+        shared.fibril = try task.spawn { try! end.acquire() }
+        ready.release()
+        task.joinAll()
       }
-      let targets = try (0..<2).map { _ in
+      try ready.acquire()
+      let (status, joined) = try onTask { task in
+        final class Log { var joined = 0; var woken = 0 }
+        let log = Log()
         try task.spawn {
-          try! Fibril.block()
-          log.woken += 1
-        }.wakeTarget
+          try! shared.take().join()
+          log.joined += 1
+        }
+        let targets = try (0..<2).map { _ in
+          try task.spawn {
+            try! Fibril.block()
+            log.woken += 1
+          }.wakeTarget
+        }
+        try Fibril.sleep(for: .microseconds(1))
+        setPushing(targets[0], true)
+        setPushing(targets[1], true)
+        targets[1].wake()
+        let status = inChild {
+          guard (try? shared.remote!.spawn {}) == nil else { return 1 }
+          targets[0].wake()
+          try? Fibril.sleep(for: .microseconds(1))
+          return CInt(log.joined + 2 * log.woken) == 5 ? 0 : 2
+        }
+        for target in targets {
+          setPushing(target, false)
+          target.wake()
+        }
+        end.release()
+        task.joinAll()
+        return (status, log.joined)
       }
-      // Swift makes metadata at first use, under a lock that the other thread must not hold at the fork.
-      try Fibril.sleep(for: .microseconds(1))
-      setPushing(targets[0], true)
-      setPushing(targets[1], true)
-      targets[1].wake()
-      let status = Self.inChild {
-        guard (try? shared.remote!.spawn {}) == nil else { return 1 }
-        targets[0].wake()
-        try? Fibril.sleep(for: .microseconds(1))
-        return CInt(log.joined + 2 * log.woken) == 5 ? 0 : 2
-      }
-      for target in targets {
-        setPushing(target, false)
-        target.wake()
-      }
-      end.release()
-      task.joinAll()
-      return (status, log.joined)
+      try other.join()
+      #expect(status == 0)
+      #expect(joined == 1)
     }
-    try other.join()
-    #expect(status == 0)
-    #expect(joined == 1)
   }
 
   /// The child's fibrils go on: sleepers sleep on, pending calls are cancelled, new ones work.
-  @Test(arguments: Way.allCases) func aChildGoesOnByItself(_ way: Way) throws {
-    let (status, text, counts) = try onTask(way.options) { task in
-      let parentsPipe = TestPipe()
-      let childsPipe = TestPipe()
-      final class Seen { var text = ""; var woke = 0 }
-      let seen = Seen()
-      try task.spawn { seen.text = (try? parentsPipe.readByCall()) ?? "cancelled" }
-      try task.spawn {
-        try? Fibril.sleep(for: .milliseconds(20))
-        seen.woke += 1
-      }
-      Fibril.yield()
-      let child = Self.fork()
-      if child == 0 {
-        try? Fibril.sleep(for: .milliseconds(1))
-        childsPipe.write("new")
-        let new = try? childsPipe.readByCall()
+  @Test(arguments: Way.allCases) func aChildGoesOnByItself(_ way: Way) async {
+    await #expect(processExitsWith: .success) { [way] in
+      let (status, text, counts) = try onTask(way.options) { task in
+        let parentsPipe = TestPipe()
+        let childsPipe = TestPipe()
+        final class Seen { var text = ""; var woke = 0 }
+        let seen = Seen()
+        try task.spawn { seen.text = (try? parentsPipe.readByCall()) ?? "cancelled" }
+        try task.spawn {
+          try? Fibril.sleep(for: .milliseconds(20))
+          seen.woke += 1
+        }
+        Fibril.yield()
+        let status = inChild {
+          try? Fibril.sleep(for: .milliseconds(1))
+          childsPipe.write("new")
+          let new = try? childsPipe.readByCall()
+          task.joinAll()
+          return seen.text == "cancelled" && seen.woke == 1 && new == "new" ? 0 : 1
+        }
+        parentsPipe.write("kept")
         task.joinAll()
-        // _exit, not exit: the parent's test runner would be finished twice.
-        _exit(seen.text == "cancelled" && seen.woke == 1 && new == "new" ? 0 : 1)
+        return (status, seen.text + "\(seen.woke)", task.counts)
       }
-      var status: CInt = 0
-      unsafe waitpid(child, &status, 0)
-      parentsPipe.write("kept")
-      task.joinAll()
-      return (status, seen.text + "\(seen.woke)", task.counts)
+      #expect(status == 0)
+      #expect(text == "kept1")
+      #expect(counts.blocks == counts.wakes)
     }
-    #expect(status == 0)
-    #expect(text == "kept1")
-    #expect(counts.blocks == counts.wakes)
   }
 }

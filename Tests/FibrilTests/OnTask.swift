@@ -49,7 +49,7 @@ extension TestThread: Runnable {
 }
 
 /// Both ways in which a task can run a call: through io_uring, and by helpers alone.
-enum Way: String, CaseIterable, Sendable, CustomTestStringConvertible {
+enum Way: String, CaseIterable, Codable, Sendable, CustomTestStringConvertible {
   case ring, helpers
 
   var options: FibrilTask.Options {
