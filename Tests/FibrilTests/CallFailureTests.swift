@@ -3,12 +3,12 @@ import Glibc
 import Testing
 
 /// What the system refuses: io_uring, threads, descriptors, memory. Limits hold for a whole process, and that of
-/// threads counts also those that an exit test has: so most of these run in a forked child, whose exit status says
-/// which of its expectations failed.
+/// threads counts also those that an exit test has: so most of these run in a child that an exit test forks. The
+/// status with which both exit says which of the child's expectations failed.
 @Suite(.serialized) struct CallFailureTests {
-  /// Forks on a thread that is no task.
-  private static func inChild(_ body: @escaping @Sendable () throws -> Int32) throws -> Int32 {
-    try onThread { FibrilTests.inChild(body) }
+  /// Ends this process with what `inChild` returns on a thread that is no task.
+  private static func exitAsChild(_ body: @escaping @Sendable () throws -> Int32) throws -> Never {
+    exit(try onThread { inChild(body) })
   }
 
   private static func limit(_ resource: __rlimit_resource_t, to value: Int) {
@@ -58,8 +58,8 @@ import Testing
   }
 
   @Test func withoutDescriptorsThereIsNoTask() async {
-    await #expect(processExitsWith: .success) {
-      let outcome = try Self.inChild {
+    await #expect(processExitsWith: .exitCode(0)) {
+      try Self.exitAsChild {
         Self.limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), to: 3)
         do {
           _ = try FibrilTask()
@@ -68,13 +68,12 @@ import Testing
           return error.code == EMFILE && "\(error)".hasSuffix("Too many open files") ? 0 : 2
         }
       }
-      #expect(outcome == 0)
     }
   }
 
   @Test(arguments: Way.allCases) func withoutDescriptorsCallsSaySo(_ way: Way) async {
-    await #expect(processExitsWith: .success) { [way] in
-      let outcome = try Self.inChild {
+    await #expect(processExitsWith: .exitCode(0)) { [way] in
+      try Self.exitAsChild {
         let task = try FibrilTask(options: way.options)
         Self.limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), to: 3)
         var codes: [Int32] = []
@@ -89,7 +88,6 @@ import Testing
         task.joinAll()
         return codes == [EMFILE, EMFILE, EMFILE, EMFILE] ? 0 : 1
       }
-      #expect(outcome == 0)
     }
   }
 
@@ -100,8 +98,8 @@ import Testing
   }
 
   @Test func atTheThreadLimitCallsWaitForAHelper() async {
-    await #expect(processExitsWith: .success) {
-      let outcome = try Self.inChild {
+    await #expect(processExitsWith: .exitCode(0), "77: run as root") {
+      try Self.exitAsChild {
         let task = try FibrilTask(options: Way.helpers.options)
         let pipes = (0..<6).map { _ in TestPipe() }
         guard Self.limitThreads(to: 3) else { return 77 }
@@ -122,15 +120,13 @@ import Testing
         let results = completions.sorted { $0.cookie < $1.cookie }.map(\.result)
         return results == [1, 1, 1, 1, 1, -Int64(EINTR)] ? 0 : 3
       }
-      try #require(outcome != 77, "run as root")
-      #expect(outcome == 0)
     }
   }
 
   /// A limit that is lifted is noticed, also if nothing else happens in the task.
   @Test func afterTheThreadLimitCallsGetTheirHelpers() async {
-    await #expect(processExitsWith: .success) {
-      let outcome = try Self.inChild {
+    await #expect(processExitsWith: .exitCode(0), "77: run as root") {
+      try Self.exitAsChild {
         let task = try FibrilTask(options: Way.helpers.options)
         let pipes = (0..<3).map { _ in TestPipe() }
         var limit = rlimit()
@@ -155,15 +151,13 @@ import Testing
         task.joinAll()
         return completions == [Completion(cookie: 2, result: 1)] ? 0 : 2
       }
-      try #require(outcome != 77, "run as root")
-      #expect(outcome == 0)
     }
   }
 
   /// Better that the task waits than that the call never happens.
   @Test func withoutAnyHelperCallsRunInTurn() async {
-    await #expect(processExitsWith: .success) {
-      let outcome = try Self.inChild {
+    await #expect(processExitsWith: .exitCode(0), "77: run as root") {
+      try Self.exitAsChild {
         let task = try FibrilTask(options: Way.helpers.options)
         guard Self.limitThreads(to: 1) else { return 77 }
         let directory = unsafe open("/", O_RDONLY)
@@ -171,15 +165,13 @@ import Testing
         let stalls = task.counts.inlineStalls
         return locked == 0 && stalls == 1 && Asys.helperThreads == 0 ? 0 : 1
       }
-      try #require(outcome != 77, "run as root")
-      #expect(outcome == 0)
     }
   }
 
   /// While anything else can run, a call waits for its first helper and holds up nobody.
   @Test func withoutAnyHelperTheOtherFibrilsGoOn() async {
-    await #expect(processExitsWith: .success) {
-      let outcome = try Self.inChild {
+    await #expect(processExitsWith: .exitCode(0), "77: run as root") {
+      try Self.exitAsChild {
         let task = try FibrilTask(options: Way.helpers.options)
         guard Self.limitThreads(to: 1) else { return 77 }
         let pipe = TestPipe()
@@ -194,14 +186,12 @@ import Testing
         guard task.counts.inlineStalls == 1, Asys.helperThreads == 0 else { return 1 }
         return completions == [Completion(cookie: 1, result: -Int64(EINTR)), Completion(cookie: 2, result: 1)] ? 0 : 2
       }
-      try #require(outcome != 77, "run as root")
-      #expect(outcome == 0)
     }
   }
 
   @Test func withoutMemoryTheCallsBeforeAreSubmitted() async {
-    await #expect(processExitsWith: .success) {
-      let outcome = try Self.inChild {
+    await #expect(processExitsWith: .exitCode(0)) {
+      try Self.exitAsChild {
         let task = try FibrilTask()
         let pipe = TestPipe()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
@@ -232,7 +222,6 @@ import Testing
           return completions.count == pending && Set(completions.map(\.cookie)).count == pending ? 0 : 4
         }
       }
-      #expect(outcome == 0)
     }
   }
 

@@ -2,7 +2,8 @@ import Fibril
 import Glibc
 import Testing
 
-/// Each in an exit test, since no other test may run where a child is forked.
+/// Each in an exit test, since no other test may run where a child is forked. The status says what failed: the
+/// child's own is below 40, 99, or above 128.
 @Suite(.serialized) struct ForkTests {
   /// How many buffers of this process's file belong to a task.
   private static func liveBuffers() -> Int {
@@ -28,7 +29,7 @@ import Testing
   }
 
   @Test func aChildHasTheTaskThatForkedAlone() async {
-    await #expect(processExitsWith: .success) {
+    await #expect(processExitsWith: .exitCode(0)) {
       let ready = TestPipe()
       let done = (0..<3).map { _ in TestPipe() }
       let others = try done.map { done in
@@ -48,20 +49,20 @@ import Testing
         let status = inChild {
           // Takes the locks that other threads may have held.
           try task.spawn(name: "child \(getpid())") {}.join()
-          return CInt(truncatingIfNeeded: Self.liveBuffers())
+          return Self.liveBuffers() == 1 ? 0 : 1
         }
         return (here, status)
       }
       for pipe in done { pipe.write(".") }
       for other in others { try other.join() }
-      #expect(here > 1)
-      #expect(status == 1)
+      guard status == 0 else { exit(status) }
+      exit(here > 1 ? 0 : 40)
     }
   }
 
   /// What others wanted of the task they wanted of the parent's; what they want of the child's is done.
   @Test func ordersBelongToWhoeverTookThem() async {
-    await #expect(processExitsWith: .success) {
+    await #expect(processExitsWith: .exitCode(0)) {
       let (status, ran) = try onTask { task in
         final class Log: @unchecked Sendable { var ran: [String] = [] }
         let log = Log()
@@ -79,8 +80,8 @@ import Testing
         task.joinAll()
         return (status, log.ran)
       }
-      #expect(status == 0)
-      #expect(ran == ["parent"])
+      guard status == 0 else { exit(status) }
+      exit(ran == ["parent"] ? 0 : 40)
     }
   }
 
@@ -88,7 +89,7 @@ import Testing
   /// one of their fibrils waits no more. What the threads were doing to this task when it forked is as if
   /// they had not begun, or had ended.
   @Test func aChildWaitsForNobodyThatIsNotThere() async {
-    await #expect(processExitsWith: .success) {
+    await #expect(processExitsWith: .exitCode(0)) {
       let ready = FibrilSemaphore(permits: 0)
       final class Other: @unchecked Sendable {
         var remote: RemoteTask?
@@ -141,14 +142,14 @@ import Testing
         return (status, log.joined)
       }
       try other.join()
-      #expect(status == 0)
-      #expect(joined == 1)
+      guard status == 0 else { exit(status) }
+      exit(joined == 1 ? 0 : 40)
     }
   }
 
   /// The child's fibrils go on: sleepers sleep on, pending calls are cancelled, new ones work.
   @Test(arguments: Way.allCases) func aChildGoesOnByItself(_ way: Way) async {
-    await #expect(processExitsWith: .success) { [way] in
+    await #expect(processExitsWith: .exitCode(0)) { [way] in
       let (status, text, counts) = try onTask(way.options) { task in
         let parentsPipe = TestPipe()
         let childsPipe = TestPipe()
@@ -171,9 +172,9 @@ import Testing
         task.joinAll()
         return (status, seen.text + "\(seen.woke)", task.counts)
       }
-      #expect(status == 0)
-      #expect(text == "kept1")
-      #expect(counts.blocks == counts.wakes)
+      guard status == 0 else { exit(status) }
+      guard text == "kept1" else { exit(40) }
+      exit(counts.blocks == counts.wakes ? 0 : 41)
     }
   }
 }

@@ -4,8 +4,8 @@
 import Glibc
 import Testing
 
-/// Runs `body` in a forked child, whose only thread is this one's. Returns its number, 99 if it throws, or 1000 + the
-/// signal that ended it.
+/// Runs `body` in a forked child, whose only thread is this one's. Returns its number, 99 if it throws, or 128 + the
+/// signal that ended it: a status for exit, 0 only if `body` returned that.
 func inChild(_ body: () throws -> Int32) -> Int32 {
   precondition(ExitTest.current != nil, "in a process with other tests the child may wait for their locks for ever")
   // What hangs fails the test: SIGALRM ends first the child, then its parent. Swift's threads block it.
@@ -23,7 +23,7 @@ func inChild(_ body: () throws -> Int32) -> Int32 {
   }
   var status: CInt = 0
   while unsafe waitpid(child, &status, 0) < 0 { precondition(errno == EINTR, "no child") }
-  return status & 0x7f == 0 ? status >> 8 & 0xff : 1000 + status & 0x7f
+  return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
 }
 
 /// `fork(2)`, which Swift does not offer.
